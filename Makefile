@@ -1,0 +1,48 @@
+# `make demo` and `make test` are all that a newcomer needs; plain `make` runs both the checks and the tests.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# uv reads wheels from the same folder as pip where one is set; elsewhere this is empty and harmless.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints/ci.txt
+
+.PHONY: test demo lint types layers unit install dev clean
+.DEFAULT_GOAL := test
+
+$(VENV)/.uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.uv pyproject.toml constraints/ci.txt
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed
+dev: $(VENV)/.dev
+
+demo: install
+	$(BIN)/mggc demo
+
+test: lint types layers unit
+
+lint: dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: dev
+	$(BIN)/mypy
+
+layers: dev
+	$(BIN)/lint-imports
+
+# One thread for each of two workers: two torch processes with two threads each stall each other on two cores.
+unit: dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(if $(MGGC_REAL_IMAGES),,-m 'not real_images') $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,63 @@
+"""What is measured: distances between sets of features, neighbourhoods, pairs of images, label maps and time."""
+
+from mggc.metrics.density_coverage import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from mggc.metrics.frechet import (
+    GaussianStatistics,
+    frechet_distance,
+    frechet_distance_from_statistics,
+    frechet_distance_infinity,
+    gaussian_statistics,
+)
+from mggc.metrics.inception import InceptionFeatures, load_inception
+from mggc.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_subsets
+from mggc.metrics.latency import Latency, measure_latency
+from mggc.metrics.neighborhood import local_distance_correlation, neighborhood_preservation, shared_neighbors
+from mggc.metrics.paired import mean_absolute_error, psnr, ssim
+from mggc.metrics.results import Measurement, metric_name
+from mggc.metrics.segmentation import (
+    MeanIou,
+    class_iou,
+    confusion_matrix,
+    decode_palette,
+    ink_confusion,
+    ink_iou,
+    ink_mean_iou,
+    mean_iou,
+    pixel_accuracy,
+)
+
+__all__ = [
+    "DensityCoverage",
+    "GaussianStatistics",
+    "InceptionFeatures",
+    "KernelDistance",
+    "Latency",
+    "MeanIou",
+    "Measurement",
+    "PrecisionRecall",
+    "class_iou",
+    "confusion_matrix",
+    "decode_palette",
+    "density_coverage",
+    "frechet_distance",
+    "frechet_distance_from_statistics",
+    "frechet_distance_infinity",
+    "gaussian_statistics",
+    "ink_confusion",
+    "ink_iou",
+    "ink_mean_iou",
+    "kernel_distance",
+    "kernel_distance_subsets",
+    "load_inception",
+    "local_distance_correlation",
+    "mean_absolute_error",
+    "mean_iou",
+    "measure_latency",
+    "metric_name",
+    "neighborhood_preservation",
+    "pixel_accuracy",
+    "precision_recall",
+    "psnr",
+    "shared_neighbors",
+    "ssim",
+]

@@ -1,0 +1,84 @@
+"""Keep masks: sampled from logits (Eq. 3 and 4), and applied at the inputs of the convolutions that read a group."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mggc.pruning.channels import ALWAYS, ChannelTable
+from mggc.shapes import KeepMask
+
+
+def keep_probability(logits: Float[Tensor, " prunable"]) -> Float[Tensor, " prunable"]:
+    """P(keep) = P(g < -o) = exp(-exp(o)) for Gumbel noise g: 0.951 at a logit of -3."""
+    return torch.exp(-torch.exp(logits))
+
+
+def gumbel_noise(like: Tensor) -> Tensor:
+    """Standard Gumbel noise of the shape, device and dtype of ``like``, from PyTorch's global generator."""
+    # Exponential variates are never exactly zero in practice, and the clamp makes that certain.
+    return -torch.empty_like(like).exponential_().clamp_min(1e-20).log()
+
+
+def sample_mask(
+    logits: Float[Tensor, " prunable"], table: ChannelTable, *, tau: float
+) -> Float[Tensor, " prunable"]:
+    """Draw v = round(sigmoid(-(o + g)/τ)), Eq. 3 and 4, with straight-through gradients.
+
+    A group that would lose all its channels keeps the one that came closest to staying.
+    """
+    soft = torch.sigmoid(-(logits + gumbel_noise(logits)) / tau)
+    hard = rescue_empty_groups(soft.detach().round(), soft.detach(), table)
+    return hard - soft.detach() + soft
+
+
+def rescue_empty_groups(
+    mask: KeepMask, scores: Float[Tensor, " prunable"], table: ChannelTable
+) -> Float[Tensor, " prunable"]:
+    """The mask with the best-scored channel switched on in every group that has none."""
+    group = table.group_index.to(mask.device)
+    groups = len(table.groups)
+    kept = mask.new_zeros(groups).index_add_(0, group, mask)
+    best = mask.new_full((groups,), -torch.inf).scatter_reduce_(0, group, scores.to(mask.dtype), "amax")
+    rescued = (kept == 0)[group] & (scores == best[group])
+    return torch.where(rescued, torch.ones_like(mask), mask)
+
+
+class MaskedNetwork(nn.Module):
+    """A network whose prunable channels are multiplied by a keep mask where convolutions read them.
+
+    At the readers' inputs the product is exact whatever norm or bias sits between producer and reader; right after the
+    producing convolution it would not be, because the norm's shift revives masked channels.
+    """
+
+    def __init__(self, network: nn.Module, table: ChannelTable) -> None:
+        super().__init__()
+        self.network = network
+        self.prunable = table.prunable
+        self._mask: Tensor | None = None
+        modules = dict(network.named_modules())
+        for number, conv in enumerate(table.convs):
+            if any(channel != ALWAYS for channel in conv.reads):
+                reads = torch.tensor([table.prunable if c == ALWAYS else c for c in conv.reads])
+                self.register_buffer(f"reads_{number}", reads, persistent=False)
+                modules[conv.name].register_forward_pre_hook(self._gate(f"reads_{number}"))
+
+    def forward(self, images: Tensor, mask: KeepMask) -> Tensor:
+        """The network's output for ``images`` [batch, channels, height, width] under ``mask`` [prunable]."""
+        self._mask = torch.cat([mask, mask.new_ones(1)])
+        try:
+            output: Tensor = self.network(images)
+        finally:
+            self._mask = None
+        return output
+
+    def _gate(self, reads: str) -> Any:
+        def gate(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+            if self._mask is None:
+                return None
+            features = inputs[0]
+            keep = self._mask[self.get_buffer(reads)].to(features.dtype)
+            return (features * keep[:, None, None], *inputs[1:])
+
+        return gate

@@ -1,0 +1,51 @@
+"""Device, precision, number of processes, and randomness as a function of (seed, step)."""
+
+import hashlib
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from mggc.config import RuntimeConfig
+from mggc.errors import MggcError
+
+
+def make_fabric(config: RuntimeConfig) -> Fabric:
+    """Launch the processes that a run uses and return their common handle.
+
+    Raises:
+        MggcError: The device is not present on this machine.
+    """
+    accelerator = _accelerator(config.device)
+    if accelerator == "cpu" and config.precision == "16-mixed":
+        raise MggcError("--precision 16-mixed needs a GPU; on a CPU use bf16-mixed or 32.")
+    fabric = Fabric(accelerator=accelerator, devices=config.devices, precision=config.precision)
+    fabric.launch()
+    return fabric
+
+
+def _accelerator(device: str) -> str:
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if present[name])
+    if not present[device]:
+        raise MggcError(
+            f"--device {device} was asked for, but PyTorch finds none here. Use --device cpu or auto."
+        )
+    return device
+
+
+def step_seed(seed: int, *position: Any) -> int:
+    """A seed that depends on the run's seed and on a position (a stage's name, a step, a rank), and on nothing else."""
+    text = repr((seed, *position)).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
+
+
+def seed_step(seed: int, *position: Any) -> None:
+    """Seed PyTorch at the top of a step, so that a resumed run draws what an uninterrupted one would have."""
+    torch.manual_seed(step_seed(seed, *position))
+
+
+def step_generator(seed: int, *position: Any) -> torch.Generator:
+    """A CPU random generator of its own for one position; the global one is left alone."""
+    return torch.Generator().manual_seed(step_seed(seed, *position))

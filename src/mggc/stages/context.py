@@ -1,0 +1,84 @@
+"""What every stage is given: the run, its configuration and data, the devices, and somewhere to report to."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from lightning_fabric import Fabric
+
+from mggc.config import CompressConfig
+from mggc.data.dataset import Dataset, fingerprint
+from mggc.data.open import open_dataset
+from mggc.runs.rundir import RunDir
+from mggc.runtime import make_fabric
+
+
+class Progress(NamedTuple):
+    """How far a stage has come."""
+
+    stage: str
+    step: int
+    total: int
+    values: dict[str, float]
+    """Losses and other figures of the step."""
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Where a stage's progress and messages go; the command line shows them, a library caller may ignore them."""
+
+    def progress(self, progress: Progress) -> None:
+        """A step is done."""
+
+    def message(self, text: str) -> None:
+        """Something worth a line."""
+
+
+class Silence:
+    """A reporter that keeps everything to itself."""
+
+    def progress(self, progress: Progress) -> None:
+        """Ignore it."""
+
+    def message(self, text: str) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run at work."""
+
+    run: RunDir
+    fabric: Fabric
+    dataset: Dataset
+    reporter: Reporter
+
+    @property
+    def config(self) -> CompressConfig:
+        """The run's resolved configuration."""
+        return self.run.config
+
+    @property
+    def conditional(self) -> bool:
+        """Whether discriminators see the source image too."""
+        return self.config.model == "pix2pix"
+
+    @property
+    def leader(self) -> bool:
+        """Whether this process, of perhaps several, is the one that writes."""
+        return bool(self.fabric.is_global_zero)
+
+
+def make_context(run: RunDir, reporter: Reporter | None = None) -> Context:
+    """Open the data set and launch the processes that a run's configuration asks for.
+
+    Raises:
+        MggcError: The data set is missing or laid out otherwise, or the device is not present.
+    """
+    dataset = open_dataset(run.config.data, run.config.model)
+    return Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence())
+
+
+def data_digest(context: Context) -> list[object]:
+    """What a stage depends on that reads the data: how it is read, and a fingerprint of what is there."""
+    config = context.config
+    return [config.model, config.seed, config.data.model_dump(exclude={"data"}), fingerprint(context.dataset)]

@@ -1,0 +1,99 @@
+"""Stage ``neighbors``: teacher images, their embeddings, and each one's nearest (Eq. 1)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from mggc.data.images import ImageSet
+from mggc.data.loaders import evaluation_batches
+from mggc.data.sources import game_sources
+from mggc.manifold.encoder import embed
+from mggc.manifold.neighbors import nearest_neighbors
+from mggc.manifold.teacher_images import open_teacher_images, write_teacher_images
+from mggc.runs.atomic import write_atomically
+from mggc.runs.rundir import RunDir, digest_of
+from mggc.shapes import Images
+from mggc.stages.context import Context, Progress
+from mggc.stages.encode import run_encoder
+from mggc.stages.networks import load_original
+
+TEACHER_IMAGES = "teacher_images.npy"
+INDICES = "neighbors.npy"
+BATCH_SIZE = 16
+
+
+class Neighborhoods(NamedTuple):
+    """What the game reads."""
+
+    teacher_images: UInt8[np.ndarray, "images channels height width"]
+    """Memory-mapped teacher images, one for each source image."""
+    indices: Int[Tensor, "images k"]
+    """Rows of each one's neighbours, nearest first."""
+
+
+def find_neighbors(context: Context) -> None:
+    """Run the original generator on all source images once, and find each result's neighbourhood.
+
+    Raises:
+        MggcError: There are fewer images than neighbours + 1.
+    """
+    config, run = context.config, context.run
+    stage = run.stage("neighbors")
+    digest = neighbors_digest(context)
+    if stage.is_done(digest):
+        return
+    sources = game_sources(context.dataset, config.data)
+    if context.leader:
+        stage.path.mkdir(parents=True, exist_ok=True)
+        generator = load_original(run, "generator").network.to(context.fabric.device)
+        teacher_path = stage.path / TEACHER_IMAGES
+        batches = _reported(context, sources)
+        write_teacher_images(
+            teacher_path, generator, batches, count=len(sources), device=context.fabric.device
+        )
+        encoder = run_encoder(run).to(context.fabric.device)
+        embeddings = embed(encoder, open_teacher_images(teacher_path))
+        found = nearest_neighbors(embeddings.to(context.fabric.device), config.prune.neighbors)
+        write_atomically(stage.path / INDICES, lambda path: _save(path, found.indices))
+        stage.finish(digest, images=len(sources), k=config.prune.neighbors, encoder=encoder.name)
+    context.fabric.barrier()
+
+
+def neighbors_digest(context: Context) -> str:
+    """What neighbourhoods depend on: the generator, the encoder, the sources and k."""
+    run = context.run
+    original = run.stage("original").require(f"mggc train DATA --out {run.path}")
+    encode = run.stage("encode").require(f"mggc encode {run.path}")
+    return digest_of("neighbors", original["digest"], encode["digest"], context.config.prune.neighbors)
+
+
+def run_neighborhoods(run: RunDir) -> Neighborhoods:
+    """The finished stage's results.
+
+    Raises:
+        MggcError: The stage is not finished.
+    """
+    stage = run.stage("neighbors")
+    stage.require(f"mggc neighbors {run.path}")
+    indices = torch.from_numpy(np.load(stage.path / INDICES))
+    return Neighborhoods(open_teacher_images(stage.path / TEACHER_IMAGES), indices)
+
+
+def _reported(context: Context, sources: ImageSet) -> Iterator[Images]:
+    """The source images in order, in batches, with a report after each."""
+    done = 0
+    size = context.config.data.image_size
+    for batch in evaluation_batches(sources, image_size=size, batch_size=BATCH_SIZE):
+        yield batch
+        done += len(batch)
+        context.reporter.progress(Progress("neighbors", done, len(sources), {}))
+
+
+def _save(path: Path, indices: Tensor) -> None:
+    with path.open("wb") as file:
+        np.save(file, indices.cpu().numpy())

@@ -1,0 +1,111 @@
+"""Stage ``finetune``: cut both networks, finetune them with distillation, and deliver the compressed generator."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from mggc.data.images import Subset
+from mggc.data.loaders import evaluation_batches
+from mggc.finetune.distill import Distillation
+from mggc.finetune.recalibrate import recalibrate
+from mggc.networks.files import save_network
+from mggc.networks.specs import NetworkSpec
+from mggc.pruning.channels import trace_channels
+from mggc.pruning.cut import cut
+from mggc.pruning.macs import count_macs
+from mggc.pruning.plan import ChannelPlan
+from mggc.runs.rundir import digest_of
+from mggc.runtime import seed_step, step_generator
+from mggc.shapes import Images
+from mggc.stages.context import Context
+from mggc.stages.networks import ROLES, Role, has_original, load_original
+from mggc.stages.prune import prune_digest, run_plans
+from mggc.stages.train_gan import make_gan, run_training
+
+
+def finetune(context: Context) -> None:
+    """Cut, recompute batch-norm statistics, finetune (or continue), and write ``compressed/``."""
+    config, stage = context.config, context.run.stage("finetune")
+    digest = digest_of("finetune", prune_digest(context), config.finetune.model_dump())
+    if stage.is_done(digest):
+        return
+    networks, specs = _cut_networks(context)
+    device = context.fabric.device
+    recalibrate(networks["generator"].to(device), (batch.to(device) for batch in _training_sources(context)))
+    seed_step(config.seed, "connectors")
+    teacher = _distillation(context, networks["generator"]) if config.finetune.distillation else None
+    gan = make_gan(context, networks, config.finetune, teacher=teacher)
+    run_training(context, stage, digest, gan, config.finetune)
+    if context.leader:
+        _deliver(context, networks, specs)
+        stage.finish(digest)
+    context.fabric.barrier()
+
+
+def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, NetworkSpec]]:
+    """Cut generator and discriminator; with CycleGAN the way back as it is."""
+    plans, run = run_plans(context.run), context.run
+    networks: dict[Role, nn.Module] = {}
+    specs: dict[Role, NetworkSpec] = {}
+    pruned: dict[Role, ChannelPlan] = {"generator": plans.generator, "discriminator": plans.discriminator}
+    for role in ROLES:
+        if not has_original(run, role):
+            continue
+        loaded = load_original(run, role)
+        specs[role] = loaded.spec
+        networks[role] = loaded.network
+        if role in pruned:
+            table = trace_channels(loaded.network, image_size=context.config.data.image_size)
+            networks[role] = cut(loaded.network, table, pruned[role])
+    return networks, specs
+
+
+def _training_sources(context: Context) -> Iterator[Images]:
+    """A random but fixed part of the training split's source images."""
+    config, sources = context.config, context.dataset.train.source
+    order = torch.randperm(len(sources), generator=step_generator(config.seed, "recalibrate"))
+    chosen = Subset(sources, order[: config.finetune.recalibration_images].tolist())
+    return evaluation_batches(chosen, image_size=config.data.image_size, batch_size=16)
+
+
+def _distillation(context: Context, student: nn.Module) -> Distillation:
+    """Distillation from the run's original networks."""
+    config = context.config
+    size = config.data.image_size
+    channels = context.dataset.input_channels
+    return Distillation(
+        student,
+        load_original(context.run, "generator").network,
+        load_original(context.run, "discriminator").network,
+        torch.zeros(2, channels, size, size),
+        context.fabric,
+        model=config.model,
+        conditional=context.conditional,
+        content_weight=config.finetune.content_weight or 0.0,
+        texture_weight=config.finetune.texture_weight or 0.0,
+    )
+
+
+def _deliver(context: Context, networks: dict[Role, nn.Module], specs: dict[Role, NetworkSpec]) -> None:
+    """Write the compressed generator beside what is known of its origin, and the partners for further finetuning."""
+    config, run = context.config, context.run
+    generator = networks["generator"].eval()
+    size = config.data.image_size
+    plan = run.stage("prune").require(f"mggc prune {run.path}")
+    provenance = {
+        "method": plan["method"],
+        "budget": config.budget,
+        "macs_convention": config.macs_convention,
+        "image_size": size,
+        "macs": {name: count_macs(generator, size, convention=name) for name in ("exact", "paper")},
+        "original_macs": plan["total_macs"],
+        "data": context.dataset.name,
+        "seed": config.seed,
+        "kept_channels": run_plans(run).generator.to_json(),
+    }
+    save_network(run.compressed, generator, spec=specs["generator"], provenance=provenance, overwrite=True)
+    folder = run.stage("finetune").path
+    for role, network in networks.items():
+        if role != "generator":
+            save_network(folder / role, network.eval(), spec=specs[role], overwrite=True)
