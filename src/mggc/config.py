@@ -291,3 +291,26 @@ def parse_budget(budget: str, *, total_macs: int) -> int:
     if not 0 < share <= 1:
         raise ValueError(f"A budget given as a share lies between 0 and 1 (or 100%). Found {budget!r}.")
     return int(share * total_macs)
+
+
+# What `mggc demo` runs. A few minutes on two cores; results stand in LOG.md.
+DEMO: dict[Model, CompressConfig] = {
+    "pix2pix": CompressConfig(
+        model="pix2pix",
+        data=DataConfig(data="glyphs", image_size=64),
+        network=NetworkConfig(ngf=16),
+        train=TrainConfig(updates=1500, batch_size=16),
+        encode=EncodeConfig(width=16, updates=300, batch_size=64, local_crops=2),
+        prune=PruneConfig(updates=600, batch_size=16),
+        finetune=FinetuneConfig(updates=800, batch_size=16),
+    ),
+    "cyclegan": CompressConfig(
+        model="cyclegan",
+        data=DataConfig(data="glyphs", image_size=64),
+        network=NetworkConfig(ngf=16),
+        train=TrainConfig(updates=900, batch_size=4),
+        encode=EncodeConfig(width=16, updates=300, batch_size=64, local_crops=2),
+        prune=PruneConfig(updates=400, batch_size=8),
+        finetune=FinetuneConfig(updates=300, batch_size=4),
+    ),
+}

@@ -15,7 +15,7 @@ def as_tensor(pixels: np.ndarray) -> torch.Tensor:
 
 def test_listing_walks_subfolders_in_order_and_knows_images_by_their_suffix(tmp_path: Path) -> None:
     wanted = ["a.JPG", "b/1.png", "b/2.Jpeg", "b/c/x.TIFF", "d.bmp", "e.ppm", "f.tif", "g.webp"]
-    others = ["notes.txt", "._a.jpg", "archive.npz", "png"]
+    others = ["notes.txt", "._a.jpg", ".cache/a.jpg", "archive.npz", "png"]
     for name in reversed(wanted + others):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

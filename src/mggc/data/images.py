@@ -187,15 +187,15 @@ class Joined(ImageSet):
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """The image files below a folder, subfolders included, in the order of their paths; hidden files are left out."""
-    files = (
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        # Archives made on a Mac bring files such as ._1.jpg, which are not images.
-        if Path(name).suffix.lower() in EXTENSIONS and not name.startswith(".")
-    )
-    return tuple(sorted(files))
+    """The image files below a folder, subfolders included, in the order of their paths; hidden ones are left out."""
+    files = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    return tuple(sorted(file for file in files if _is_image(file.relative_to(folder))))
+
+
+def _is_image(file: Path) -> bool:
+    # Archives made on a Mac bring hidden files such as ._1.jpg, and notebooks hidden folders: no images of the set.
+    hidden = any(part.startswith(".") for part in file.parts)
+    return file.suffix.lower() in EXTENSIONS and not hidden
 
 
 def image_names(paths: Sequence[Path], folder: Path | None) -> tuple[str, ...]:

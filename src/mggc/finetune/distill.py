@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mggc.config import Model
 from mggc.finetune.taps import FeatureTaps, discriminator_points, generator_points
+from mggc.runtime import evaluating
 from mggc.shapes import Images
 
 Features = Float[Tensor, "batch channels height width"]
@@ -91,7 +92,8 @@ class Distillation(nn.Module):
         self._judge_taps = (
             None if discriminator is None else FeatureTaps(discriminator, discriminator_points(discriminator))
         )
-        with torch.no_grad():
+        # In eval mode: a pass that only finds widths should leave the student's running statistics alone.
+        with torch.no_grad(), evaluating(student):
             student.to(fabric.device)(example.to(fabric.device))
             teacher(example.to(fabric.device))
         features = zip(self._student_taps.take(), self._teacher_taps.take(), strict=True)

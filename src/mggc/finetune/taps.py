@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mggc.networks.resnet import ResnetGenerator
 from mggc.networks.unet import UnetGenerator
-from mggc.pruning.channels import CONVS
+from mggc.pruning.table import CONVS
 
 
 class FeatureTaps:
@@ -23,15 +23,14 @@ class FeatureTaps:
             modules[name].register_forward_pre_hook(self._tap(name))
 
     def take(self) -> list[Tensor]:
-        """The features of the first forward pass since the last take, in the order of the names."""
+        """The features of the latest forward pass, in the order of the names; they are forgotten."""
         features = [self._features[name] for name in self.names]
         self._features.clear()
         return features
 
     def _tap(self, name: str) -> Any:
         def remember(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            # A CycleGAN update runs a generator more than once; the first pass is the translation itself.
-            self._features.setdefault(name, inputs[0])
+            self._features[name] = inputs[0]
 
         return remember
 

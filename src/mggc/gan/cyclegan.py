@@ -56,14 +56,14 @@ class CycleGan:
         losses = {
             "adversarial": self.target_adversary.judge(fake_target),
             "backward_adversarial": self.source_adversary.judge(fake_source),
-            "cycle": self._cycle(source, target, fake_source, fake_target),
         }
         loss = losses["adversarial"] + losses["backward_adversarial"]
-        loss = loss + self.config.lambda_cycle * losses["cycle"]
         if self.teacher is not None:
-            # Before the identity pass: the teacher looks at the latest features of the forward generator.
+            # Before any other pass: the teacher looks at the latest features of the forward generator.
             losses["distillation"] = self.teacher(source, fake_target)
             loss = loss + losses["distillation"]
+        losses["cycle"] = self._cycle(source, target, fake_source, fake_target)
+        loss = loss + self.config.lambda_cycle * losses["cycle"]
         if self.config.lambda_identity > 0 and source.shape[1] == target.shape[1]:
             losses["identity"] = self._identity(source, target)
             loss = loss + self.config.lambda_cycle * self.config.lambda_identity * losses["identity"]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mggc.config import PruneConfig
-from mggc.pruning.channels import ChannelTable
+from mggc.pruning.table import ChannelTable
 
 TOKEN_DIM = 64
 HIDDEN_DIM = 128
@@ -54,10 +54,12 @@ class GruAgent(nn.Module):
 
     def forward(self, peer: Embedding) -> Choice:
         """Logits for all groups, one after the other, and this architecture's embedding."""
-        states, embedding = self.gru(self.tokens, peer)
-        features = torch.relu(self.norm(states))[:, 0]
-        logits = torch.cat([head(feature) for head, feature in zip(self.heads, features, strict=True)])
-        return Choice(logits + self.offset, embedding)
+        # In full precision always: half precision would tie the logits of many channels, and gain nothing here.
+        with torch.autocast(self.tokens.device.type, enabled=False):
+            states, embedding = self.gru(self.tokens, peer)
+            features = torch.relu(self.norm(states))[:, 0]
+            logits = torch.cat([head(feature) for head, feature in zip(self.heads, features, strict=True)])
+            return Choice(logits + self.offset, embedding)
 
 
 class FreeLogits(nn.Module):

@@ -1,96 +1,36 @@
-"""The channel table: which convolution reads and writes which prunable channels, traced once for a network.
+"""Tracing: from any convolutional network to its channel table."""
 
-Masks, MACs, physical cuts, baselines and reports all read this table; nothing else does channel arithmetic.
-"""
-
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import torch
 import torch_pruning
 from torch import nn
+from torch_pruning import ops
 from torch_pruning.pruner import function as pruning_functions
 
 from mggc.errors import MggcError
+from mggc.pruning.check import check_cut
+from mggc.pruning.table import ALWAYS as ALWAYS
+from mggc.pruning.table import CONVS as CONVS
+from mggc.pruning.table import ChannelGroup as ChannelGroup
+from mggc.pruning.table import ChannelTable as ChannelTable
+from mggc.pruning.table import ChannelwiseEntry as ChannelwiseEntry
+from mggc.pruning.table import Conv as Conv
+from mggc.pruning.table import ConvEntry as ConvEntry
+from mggc.pruning.table import first_conv as first_conv
+from mggc.runtime import evaluating
 
-ALWAYS = -1
-"""Stands for a channel that no mask can drop: an image's channel, or one that the network's output shows."""
-
-Conv: TypeAlias = nn.Conv2d | nn.ConvTranspose2d
-CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 CHANNELWISE = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.PReLU)
-
-
-@dataclass(frozen=True)
-class ChannelGroup:
-    """Channels of one or several layers that live and die together."""
-
-    name: str
-    """The first convolution that writes the group."""
-    size: int
-    offset: int
-    """Position of its first channel in the keep mask."""
-
-
-@dataclass(frozen=True)
-class ConvEntry:
-    """One convolution: what it reads, what it writes, and what a multiplication costs."""
-
-    name: str
-    reads: tuple[int, ...]
-    """For each input channel its position in the keep mask, or ALWAYS."""
-    writes: tuple[int, ...]
-    """For each output channel its position in the keep mask, or ALWAYS."""
-    kernel_area: int
-    groups: int
-    input_positions: int
-    """Pixels of one input channel at the traced image size."""
-    output_positions: int
-    transposed: bool
-
-    @property
-    def depthwise(self) -> bool:
-        """Whether every output channel reads just the input channel of its own index."""
-        return self.groups > 1 and self.groups == len(self.reads) == len(self.writes)
-
-
-@dataclass(frozen=True)
-class ChannelwiseEntry:
-    """A layer with one parameter set for each channel: a batch or instance norm, or a PReLU."""
-
-    name: str
-    channels: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ChannelTable:
-    """All channel groups of a network and every layer that touches them."""
-
-    groups: tuple[ChannelGroup, ...]
-    convs: tuple[ConvEntry, ...]
-    channelwise: tuple[ChannelwiseEntry, ...]
-    image_size: int
-    """Side of the square image the network was traced with, in pixels."""
-
-    @cached_property
-    def prunable(self) -> int:
-        """Length of a keep mask."""
-        return sum(group.size for group in self.groups)
-
-    @cached_property
-    def group_index(self) -> torch.Tensor:
-        """For each entry of a keep mask the number of its group, int64 of shape [prunable]."""
-        sizes = torch.tensor([group.size for group in self.groups])
-        return torch.repeat_interleave(torch.arange(len(self.groups)), sizes)
-
-    def split(self, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """A keep mask (or logits, or scores) of shape [prunable], cut into one piece for each group."""
-        return torch.split(mask, [group.size for group in self.groups])
+COUNTING = (ops.OPTYPE.SPLIT, ops.OPTYPE.UNBIND)
+"""Operations whose code names numbers of channels, which a cut does not change."""
 
 
 def trace_channels(network: nn.Module, *, image_size: int, input_channels: int | None = None) -> ChannelTable:
     """Trace a convolutional network into its channel table; the network is left as it was.
+
+    Channels that cannot be dropped stay whole: those tied to the image or to the output, those of a general group
+    convolution, and those that the network's code splits, slices or rearranges. That the table is right is checked by
+    cutting the network once (see `check_cut`).
 
     Args:
         network: Maps [batch, input_channels, image_size, image_size] to an image or to a map of logits.
@@ -98,23 +38,20 @@ def trace_channels(network: nn.Module, *, image_size: int, input_channels: int |
         input_channels: Channels of the example image; those of the first convolution when absent.
 
     Raises:
-        MggcError: A layer cannot be pruned channel by channel, for example a norm across channels.
+        MggcError: A layer cannot be pruned channel by channel, for example a norm across channels, or there is
+            nothing to prune.
     """
-    modes = {module: module.training for module in network.modules()}
-    trainable = {parameter: parameter.requires_grad for parameter in network.parameters()}
-    names = {module: name for name, module in network.named_modules()}
     channels = input_channels or first_conv(network).in_channels
+    _refuse_computed_weights(network)
     reference = next(network.parameters())
     example = torch.zeros(1, channels, image_size, image_size, device=reference.device, dtype=reference.dtype)
+    trainable = {parameter: parameter.requires_grad for parameter in network.parameters()}
     try:
-        network.eval()
         network.requires_grad_(
             True
         )  # The dependency graph follows gradients; frozen networks trace to nothing.
-        positions = _positions(network, example)
-        with torch.enable_grad():
-            graph = torch_pruning.DependencyGraph().build_dependency(network, example_inputs=example)
-        return _Tracer(graph, names, positions, image_size).table()
+        with evaluating(network):
+            table = _trace(network, example)
     except MggcError:
         raise
     except Exception as error:  # Torch-Pruning raises whatever its own tracing meets.
@@ -125,28 +62,45 @@ def trace_channels(network: nn.Module, *, image_size: int, input_channels: int |
     finally:
         for parameter, flag in trainable.items():
             parameter.requires_grad_(flag)
-        for module, training in modes.items():
-            module.training = training
+    if not table.groups:
+        raise MggcError(f"{type(network).__name__} has no channels that could be pruned.")
+    check_cut(network, table, input_channels=channels)
+    return table
 
 
-def first_conv(network: nn.Module) -> Conv:
-    """The first convolution in the order of registration.
+def _refuse_computed_weights(network: nn.Module) -> None:
+    """Weights that are computed anew in every pass (spectral norm, weight norm) cannot be cut."""
+    for name, module in network.named_modules():
+        if isinstance(module, CONVS) and "weight" not in dict(module.named_parameters(recurse=False)):
+            raise MggcError(
+                f"Layer {name} computes its weight from other parameters (spectral or weight norm); "
+                "fold them into a plain weight first (torch.nn.utils.parametrize.remove_parametrizations)."
+            )
 
-    Raises:
-        MggcError: There is none.
-    """
-    for module in network.modules():
-        if isinstance(module, CONVS):
-            return module
-    raise MggcError(f"A convolutional network was wanted; {type(network).__name__} has no convolution.")
+
+def _trace(network: nn.Module, example: torch.Tensor) -> ChannelTable:
+    positions = _positions(network, example)
+    names = {module: name for name, module in network.named_modules()}
+    # A stand-in for the image: without a layer that writes them, the graph would overlook the image's channels
+    # where the network adds them to others or concatenates them with others.
+    image = nn.Conv2d(example.shape[1], example.shape[1], 1).to(example)
+    with torch.enable_grad():
+        graph = torch_pruning.DependencyGraph().build_dependency(
+            nn.Sequential(image, network),
+            example_inputs=example,
+            forward_fn=lambda model, inputs: model(inputs),
+            verbose=False,
+        )
+    return _Tracer(graph, names, positions, image).table(example.shape[-1])
 
 
 def _positions(network: nn.Module, example: torch.Tensor) -> dict[nn.Module, tuple[int, int]]:
-    """Pixels of one input and one output channel of every convolution that the forward pass runs."""
+    """Pixels of one input and one output channel of every convolution that the forward pass runs, over all its calls."""
     positions: dict[nn.Module, tuple[int, int]] = {}
 
     def record(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        positions[module] = (inputs[0].shape[-2:].numel(), output.shape[-2:].numel())
+        read, written = positions.get(module, (0, 0))
+        positions[module] = (read + inputs[0].shape[-2:].numel(), written + output.shape[-2:].numel())
 
     handles = [m.register_forward_hook(record) for m in network.modules() if isinstance(m, CONVS)]
     try:
@@ -166,18 +120,18 @@ class _Tracer:
         graph: Any,
         names: dict[nn.Module, str],
         positions: dict[nn.Module, tuple[int, int]],
-        image_size: int,
+        image: nn.Module,
     ) -> None:
         self.graph = graph
         self.names = names
         self.positions = positions
-        self.image_size = image_size
+        self.image = image
         self.groups: list[ChannelGroup] = []
         self.reads = {conv: [ALWAYS] * conv.in_channels for conv in positions if isinstance(conv, CONVS)}
         self.writes = {conv: [ALWAYS] * conv.out_channels for conv in positions if isinstance(conv, CONVS)}
         self.channelwise: dict[nn.Module, list[int]] = {}
 
-    def table(self) -> ChannelTable:
+    def table(self, image_size: int) -> ChannelTable:
         visited: dict[nn.Module, set[int]] = {conv: set() for conv in self.writes}
         for conv in self.writes:
             missing = sorted(set(range(conv.out_channels)) - visited[conv])
@@ -188,25 +142,21 @@ class _Tracer:
                 for item in items:
                     if item.dep.target.module in visited and self._writes(item):
                         visited[item.dep.target.module].update(item.idxs)
-                self._add_group(self.names[conv], len(missing), items, missing)
+                self._add_group(self.names[conv], items, missing)
         convs = tuple(self._conv_entry(conv) for conv in self.writes)
         channelwise = tuple(
             ChannelwiseEntry(self.names[module], tuple(channels))
             for module, channels in self.channelwise.items()
         )
-        return ChannelTable(tuple(self.groups), convs, channelwise, self.image_size)
+        return ChannelTable(tuple(self.groups), convs, channelwise, image_size)
 
-    def _add_group(self, name: str, size: int, items: Any, root_channels: list[int]) -> None:
-        self._refuse_mixing_layers(items)
-        # Nobody reads the channels of the output image, and a general group convolution ties channels
-        # that are not the same channel: both stay whole.
-        modules = [item.dep.target.module for item in items]
-        read = any(item.dep.target.module in self.reads and self._reads(item) for item in items)
-        if not read or any(_is_grouped(module) for module in modules):
+    def _add_group(self, name: str, items: Any, root_channels: list[int]) -> None:
+        if any(self._stays_whole(item) for item in items):
             return
+        self._refuse_mixing_layers(items)
         offset = sum(group.size for group in self.groups)
         position = {channel: offset + i for i, channel in enumerate(root_channels)}
-        self.groups.append(ChannelGroup(name, size, offset))
+        self.groups.append(ChannelGroup(name, len(root_channels), offset))
         for item in items:
             module = item.dep.target.module
             sources = [position[root] for root in item.root_idxs]
@@ -215,8 +165,22 @@ class _Tracer:
                     _fill(self.reads[module], item.idxs, sources)
                 if self._writes(item):
                     _fill(self.writes[module], item.idxs, sources)
-            elif isinstance(module, CHANNELWISE):
+            elif _is_channelwise(module):
                 _fill(self.channelwise.setdefault(module, [ALWAYS] * _channels(module)), item.idxs, sources)
+
+    def _stays_whole(self, item: Any) -> bool:
+        """Whether a member of a group pins it: then no channel of the group can be dropped."""
+        node, module = item.dep.target, item.dep.target.module
+        if module is self.image or isinstance(module, nn.Parameter) or _is_grouped(module):
+            return True
+        if node.type in COUNTING or (node.type == ops.OPTYPE.SLICE and module.dim not in (2, 3)):
+            return True
+        if module in self.reads and not self._writes(item):
+            # More channels than the layer reads: something on the way (a pixel shuffle) rearranges them.
+            return max(item.idxs) >= module.in_channels
+        rearranged = _is_channelwise(module) and max(item.idxs) >= _channels(module)
+        shown = not node.outputs
+        return rearranged or shown
 
     def _refuse_mixing_layers(self, items: Any) -> None:
         for item in items:
@@ -261,6 +225,13 @@ def _is_depthwise(module: nn.Module) -> bool:
 
 def _is_grouped(module: nn.Module) -> bool:
     return isinstance(module, CONVS) and module.groups > 1 and not _is_depthwise(module)
+
+
+def _is_channelwise(module: nn.Module) -> bool:
+    """Whether the layer has one parameter set for each channel; a PReLU may share one slope among all."""
+    return isinstance(module, CHANNELWISE) and not (
+        isinstance(module, nn.PReLU) and module.num_parameters == 1
+    )
 
 
 def _channels(module: nn.Module) -> int:

@@ -6,8 +6,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from mggc.pruning.channels import ALWAYS, ChannelTable, Conv, ConvEntry, first_conv
 from mggc.pruning.plan import ChannelPlan
+from mggc.pruning.table import ALWAYS, ChannelTable, Conv, ConvEntry
 
 
 def cut(network: nn.Module, table: ChannelTable, plan: ChannelPlan) -> nn.Module:
@@ -16,16 +16,18 @@ def cut(network: nn.Module, table: ChannelTable, plan: ChannelPlan) -> nn.Module
     Surviving weights, biases and running statistics are inherited; ``network`` itself is left as it was.
 
     Raises:
-        ValueError: The plan is for another network.
+        ValueError: The plan is for another network, or leaves a group without channels.
     """
     mask = plan.mask(table)
+    empty = [name for name, width in plan.widths.items() if width == 0]
+    if empty:
+        raise ValueError(f"A plan should keep at least one channel of every group. Found none of {empty[0]}.")
     smaller = copy.deepcopy(network)
     modules = dict(smaller.named_modules())
     for conv in table.convs:
         _cut_conv(cast(Conv, modules[conv.name]), conv, mask)
     for entry in table.channelwise:
         _keep_channels(modules[entry.name], _survivors(entry.channels, mask))
-    _refresh_instance_norms(smaller, table.image_size)
     return smaller
 
 
@@ -65,24 +67,3 @@ def _keep_channels(module: nn.Module, channels: Tensor) -> None:
 def _replace(module: nn.Module, name: str, tensor: Tensor) -> None:
     old = getattr(module, name)
     setattr(module, name, nn.Parameter(tensor.clone(), requires_grad=old.requires_grad))
-
-
-def _refresh_instance_norms(network: nn.Module, image_size: int) -> None:
-    """Set ``num_features`` of instance norms without parameters, which the dependency graph does not see."""
-    norms = [m for m in network.modules() if isinstance(m, nn.InstanceNorm2d) and not m.affine]
-
-    def set_width(module: nn.InstanceNorm2d, inputs: tuple[Tensor, ...]) -> None:
-        module.num_features = inputs[0].shape[1]
-
-    handles = [norm.register_forward_pre_hook(set_width) for norm in norms]
-    modes = {module: module.training for module in network.modules()}
-    first = first_conv(network)
-    try:
-        if norms:
-            with torch.no_grad():
-                network.eval()(first.weight.new_zeros(1, first.in_channels, image_size, image_size))
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, training in modes.items():
-            module.training = training

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from mggc.config import GanMode, MacsConvention, NormMode, PruneConfig
 from mggc.gan.objectives import fake_loss, generator_loss, real_loss
 from mggc.pruning.agents import Choice, FreeLogits, GruAgent, make_agent, silence
-from mggc.pruning.channels import ChannelTable
 from mggc.pruning.macs import MacsCounter
 from mggc.pruning.masks import MaskedNetwork, keep_probability, rescue_empty_groups, sample_mask
 from mggc.pruning.objectives import budget_penalty, sparsity_penalty
 from mggc.pruning.plan import ChannelPlan, check_budget, plan_from_scores
+from mggc.pruning.table import ChannelTable
 from mggc.shapes import Images
 
 
@@ -210,9 +210,9 @@ def _descend(fabric: Fabric, player: Player, loss: Tensor) -> None:
 
 def decode_discriminator(logits: Tensor, table: ChannelTable, *, prunes: bool) -> ChannelPlan:
     """Keep the channels with P(keep) > 1/2, and at least the likeliest of each group; all when it is not pruned."""
-    probability = keep_probability(logits)
-    mask = (probability > 0.5).to(logits.dtype) if prunes else torch.ones_like(logits)
-    return ChannelPlan.from_mask(rescue_empty_groups(mask, probability, table), table)
+    mask = (keep_probability(logits) > 0.5).to(logits.dtype) if prunes else torch.ones_like(logits)
+    # Ranked by the logits: the probabilities of unlikely channels all round to zero.
+    return ChannelPlan.from_mask(rescue_empty_groups(mask, -logits, table), table)
 
 
 def freeze(network: nn.Module, *, norm: NormMode, dropout: bool) -> None:
@@ -227,5 +227,5 @@ def freeze(network: nn.Module, *, norm: NormMode, dropout: bool) -> None:
         module.training = False
         if isinstance(module, nn.BatchNorm2d) and norm == "batch":
             module.training, module.track_running_stats = True, False
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, nn.modules.dropout._DropoutNd):
             module.training = dropout

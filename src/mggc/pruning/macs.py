@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mggc.config import MacsConvention
-from mggc.pruning.channels import ALWAYS, CONVS, ChannelTable, Conv, ConvEntry, first_conv
+from mggc.pruning.table import ALWAYS, CONVS, ChannelTable, Conv, ConvEntry, first_conv
+from mggc.runtime import evaluating
 from mggc.shapes import KeepMask
 
 
@@ -39,19 +40,16 @@ def count_macs(
         positions = (inputs[0] if at_input else output).shape[-2:].numel()
         total += positions * module.weight.numel()
 
-    modes = {module: module.training for module in network.modules()}
     handles = [m.register_forward_hook(add) for m in network.modules() if isinstance(m, CONVS)]
     reference = next(network.parameters())
     channels = input_channels or first_conv(network).in_channels
     image = torch.zeros(1, channels, height, width, device=reference.device, dtype=reference.dtype)
     try:
-        with torch.inference_mode():
-            network.eval()(image)
+        with torch.inference_mode(), evaluating(network):
+            network(image)
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in modes.items():
-            module.training = training
     return total
 
 

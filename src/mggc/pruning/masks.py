@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mggc.pruning.channels import ALWAYS, ChannelTable
+from mggc.pruning.table import ALWAYS, ChannelTable
 from mggc.shapes import KeepMask
 
 
@@ -28,21 +28,25 @@ def sample_mask(
 
     A group that would lose all its channels keeps the one that came closest to staying.
     """
-    soft = torch.sigmoid(-(logits + gumbel_noise(logits)) / tau)
-    hard = rescue_empty_groups(soft.detach().round(), soft.detach(), table)
-    return hard - soft.detach() + soft
+    drive = -(logits + gumbel_noise(logits)) / tau
+    soft = torch.sigmoid(drive)
+    hard = rescue_empty_groups(soft.detach().round(), drive.detach(), table)
+    return hard + (
+        soft - soft.detach()
+    )  # In this order the second term is exactly zero, and masks exactly 0 or 1.
 
 
 def rescue_empty_groups(
     mask: KeepMask, scores: Float[Tensor, " prunable"], table: ChannelTable
 ) -> Float[Tensor, " prunable"]:
-    """The mask with the best-scored channel switched on in every group that has none."""
-    group = table.group_index.to(mask.device)
-    groups = len(table.groups)
-    kept = mask.new_zeros(groups).index_add_(0, group, mask)
-    best = mask.new_full((groups,), -torch.inf).scatter_reduce_(0, group, scores.to(mask.dtype), "amax")
-    rescued = (kept == 0)[group] & (scores == best[group])
-    return torch.where(rescued, torch.ones_like(mask), mask)
+    """The mask with the best-scored channel switched on in every group that has none; the first of several best."""
+    kept = torch.stack([piece.sum() for piece in table.split(mask)])
+    best = [
+        group.offset + piece.argmax() for group, piece in zip(table.groups, table.split(scores), strict=True)
+    ]
+    rescued = mask.clone()
+    rescued[torch.stack(best)] += (kept == 0).to(mask.dtype)
+    return rescued
 
 
 class MaskedNetwork(nn.Module):

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mggc.errors import MggcError
-from mggc.pruning.channels import ChannelTable
 from mggc.pruning.macs import MacsCounter
+from mggc.pruning.table import ChannelTable
 from mggc.shapes import KeepMask
 
 
@@ -35,7 +35,12 @@ class ChannelPlan:
             raise ValueError("Plan and channel table should name the same groups.")
         mask = torch.zeros(table.prunable)
         for group in table.groups:
-            mask[[group.offset + channel for channel in self.kept[group.name]]] = 1
+            kept = self.kept[group.name]
+            if kept and not 0 <= min(kept) <= max(kept) < group.size:
+                raise ValueError(
+                    f"Group {group.name} has {group.size} channels. Found channel {max(kept)} in the plan."
+                )
+            mask[[group.offset + channel for channel in kept]] = 1
         return mask
 
     @classmethod
@@ -84,7 +89,7 @@ def plan_from_scores(
     Raises:
         MggcError: Not even the least plan fits.
     """
-    table = counter.table
+    table, scores = counter.table, scores.cpu()
     ranking = torch.argsort(scores, descending=True, stable=True)
     order = _channel_order(scores, table)
 
@@ -177,7 +182,7 @@ def _fill_up(
 ) -> Tensor:
     """Widen groups in the order of the remaining candidates while the budget holds."""
     full: set[int] = set()
-    for group in table.group_index[candidates.cpu()].tolist():
+    for group in table.group_index[candidates].tolist():
         if group in full:
             continue
         wider = widths.clone()

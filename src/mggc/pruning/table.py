@@ -13,10 +13,11 @@ from torch import nn
 from mggc.errors import MggcError
 
 ALWAYS = -1
-"""Stands for a channel that no mask can drop: an image's channel, or one that the network's output shows."""
+"""Stands for a channel that no mask can drop: an image's channel, for example, or one that the network's output shows."""
 
 Conv: TypeAlias = nn.Conv2d | nn.ConvTranspose2d
 CONVS = (nn.Conv2d, nn.ConvTranspose2d)
+
 
 @dataclass(frozen=True)
 class ChannelGroup:

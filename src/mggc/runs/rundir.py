@@ -111,11 +111,6 @@ class StageDir:
         path = self.path / DONE_NAME
         return read_json(path) if path.is_file() else None
 
-    def is_done(self, digest: str) -> bool:
-        """Whether the stage is finished, for what it depends on now."""
-        done = self.done()
-        return done is not None and done["digest"] == digest
-
     def require(self, command: str) -> dict[str, Any]:
         """What the finished stage recorded.
 

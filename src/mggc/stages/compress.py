@@ -64,7 +64,7 @@ def compress_run(
     """
     config = resolve(config)
     predict(config, generator)  # refuses an impossible budget or size before anything is written
-    context = make_context(RunDir.create(out, config, force=force), reporter)
+    context = make_context(RunDir.create(out, config, force=force), reporter, force=force)
     if generator is None:
         train_gan(context)
     else:

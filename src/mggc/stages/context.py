@@ -8,7 +8,8 @@ from lightning_fabric import Fabric
 from mggc.config import CompressConfig
 from mggc.data.dataset import Dataset, fingerprint
 from mggc.data.open import open_dataset
-from mggc.runs.rundir import RunDir
+from mggc.errors import MggcError
+from mggc.runs.rundir import RunDir, StageDir
 from mggc.runtime import make_fabric
 
 
@@ -51,6 +52,8 @@ class Context:
     fabric: Fabric
     dataset: Dataset
     reporter: Reporter
+    force: bool = False
+    """Redo finished stages whose dependencies have changed."""
 
     @property
     def config(self) -> CompressConfig:
@@ -67,15 +70,37 @@ class Context:
         """Whether this process, of perhaps several, is the one that writes."""
         return bool(self.fabric.is_global_zero)
 
+    def pending(self, stage: StageDir, digest: str) -> bool:
+        """Whether a stage still has something to do, for what it depends on now.
 
-def make_context(run: RunDir, reporter: Reporter | None = None) -> Context:
+        Raises:
+            MggcError: It was finished for other dependencies, and redoing it was not allowed.
+        """
+        done = stage.done()
+        if done is None:
+            return True
+        if done["digest"] == digest:
+            return False
+        if not self.force:
+            raise MggcError(
+                f"The stage {stage.name} of {self.run.path} was finished with other data, settings or earlier stages "
+                "than there are now. Redo it with --force, or choose another run."
+            )
+        self.fabric.barrier()  # every process has read what the leader now removes
+        if self.leader:
+            stage.clear()
+        self.fabric.barrier()
+        return True
+
+
+def make_context(run: RunDir, reporter: Reporter | None = None, *, force: bool = False) -> Context:
     """Open the data set and launch the processes that a run's configuration asks for.
 
     Raises:
         MggcError: The data set is missing or laid out otherwise, or the device is not present.
     """
     dataset = open_dataset(run.config.data, run.config.model)
-    return Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence())
+    return Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence(), force)
 
 
 def data_digest(context: Context) -> list[object]:

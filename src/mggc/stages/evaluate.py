@@ -49,7 +49,7 @@ def evaluate(context: Context) -> None:
     stage = run.stage("evaluate")
     finetuned = run.stage("finetune").require(f"mggc finetune {run.path}")
     digest = digest_of("evaluate", finetuned["digest"], config.evaluate.model_dump())
-    if stage.is_done(digest):
+    if not context.pending(stage, digest):
         return
     if context.leader:
         split = getattr(context.dataset, config.evaluate.split)

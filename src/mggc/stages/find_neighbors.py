@@ -14,6 +14,7 @@ from mggc.data.loaders import evaluation_batches
 from mggc.data.sources import game_sources
 from mggc.manifold.encoder import embed
 from mggc.manifold.neighbors import nearest_neighbors
+from mggc.manifold.pictures import neighbor_grid
 from mggc.manifold.teacher_images import open_teacher_images, write_teacher_images
 from mggc.runs.atomic import write_atomically
 from mggc.runs.rundir import RunDir, digest_of
@@ -45,7 +46,7 @@ def find_neighbors(context: Context) -> None:
     config, run = context.config, context.run
     stage = run.stage("neighbors")
     digest = neighbors_digest(context)
-    if stage.is_done(digest):
+    if not context.pending(stage, digest):
         return
     sources = game_sources(context.dataset, config.data)
     if context.leader:
@@ -97,3 +98,18 @@ def _reported(context: Context, sources: ImageSet) -> Iterator[Images]:
 def _save(path: Path, indices: Tensor) -> None:
     with path.open("wb") as file:
         np.save(file, indices.cpu().numpy())
+
+
+def draw_neighborhoods(run: RunDir, count: int) -> Path:
+    """Draw ``count`` neighbourhoods of a run as Figure 2 does, spread over the data set, into its folder.
+
+    Raises:
+        MggcError: The stage is not finished.
+    """
+    found = run_neighborhoods(run)
+    last = len(found.indices) - 1
+    centers = torch.linspace(0, last, min(count, last + 1)).round().long()
+    path = run.stage("neighbors").path / "neighborhoods.png"
+    grid = neighbor_grid(found.teacher_images, found.indices, centers)
+    write_atomically(path, lambda partial: grid.save(partial, format="PNG"))
+    return path

@@ -28,7 +28,7 @@ def finetune(context: Context) -> None:
     """Cut, recompute batch-norm statistics, finetune (or continue), and write ``compressed/``."""
     config, stage = context.config, context.run.stage("finetune")
     digest = digest_of("finetune", prune_digest(context), config.finetune.model_dump())
-    if stage.is_done(digest):
+    if not context.pending(stage, digest):
         return
     networks, specs = _cut_networks(context)
     device = context.fabric.device

@@ -34,7 +34,7 @@ def import_gan(context: Context, source: str) -> None:
     """
     stage, path = context.run.stage("original"), Path(source)
     digest = digest_of("import", data_digest(context), _weights_digest(path))
-    if stage.is_done(digest):
+    if not context.pending(stage, digest):
         return
     networks = find_networks(path)
     check_fit(networks["generator"], context)

@@ -24,17 +24,23 @@ def load_any_generator(
     Raises:
         MggcError: There is nothing of the kind, or it is a discriminator.
     """
-    if is_run(path):
-        run = RunDir.open(path)
-        loaded = load_network(
-            run.compressed if run.compressed.is_dir() else run.stage("original").path / "generator"
-        )
-    elif (path / CONFIG_NAME).is_file():
-        loaded = load_network(path)
-    elif path.name == WEIGHTS_NAME and (path.parent / CONFIG_NAME).is_file():
-        loaded = load_network(path.parent)
-    else:
-        loaded = load_checkpoint(find_checkpoint(path), unet_dropout=unet_dropout, concat_order=concat_order)
+    loaded = load_any_network(path, unet_dropout=unet_dropout, concat_order=concat_order)
     if isinstance(loaded.spec, PatchSpec | PixelSpec):
         raise MggcError(f"A generator was wanted; {path} holds a discriminator ({loaded.spec.kind}).")
     return loaded
+
+
+def load_any_network(
+    path: Path, *, unet_dropout: bool | None = None, concat_order: ConcatOrder = "skip_first"
+) -> LoadedNetwork:
+    """Like :func:`load_any_generator`, but a discriminator is welcome too."""
+    if is_run(path):
+        run = RunDir.open(path)
+        return load_network(
+            run.compressed if run.compressed.is_dir() else run.stage("original").path / "generator"
+        )
+    if (path / CONFIG_NAME).is_file():
+        return load_network(path)
+    if path.name == WEIGHTS_NAME and (path.parent / CONFIG_NAME).is_file():
+        return load_network(path.parent)
+    return load_checkpoint(find_checkpoint(path), unet_dropout=unet_dropout, concat_order=concat_order)

@@ -46,7 +46,7 @@ def prune(context: Context) -> None:
     """
     config, stage = context.config, context.run.stage("prune")
     digest = prune_digest(context)
-    if stage.is_done(digest):
+    if not context.pending(stage, digest):
         return
     generator = load_original(context.run, "generator").network
     table = trace_channels(generator, image_size=config.data.image_size)

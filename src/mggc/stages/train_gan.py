@@ -25,7 +25,7 @@ def train_gan(context: Context) -> None:
     """
     config, stage = context.config, context.run.stage("original")
     digest = train_digest(context)
-    if stage.is_done(digest):
+    if not context.pending(stage, digest):
         return
     specs = original_specs(config)
     for spec in specs.values():
