@@ -111,6 +111,23 @@ class TrainConfig(ObjectiveConfig):
     """Training of the original networks."""
 
 
+class RecoverConfig(Settings):
+    """A discriminator for a generator that comes without one: trained against it until it is a fair opponent."""
+
+    target_share: Share = 0.8
+    """Stop when the validation loss has fallen to this share of what guessing costs."""
+    updates: PositiveInt = 2000
+    """Stop after so many updates in any case."""
+    check_every: PositiveInt = 20
+    """Updates between measurements of the validation loss."""
+    batch_size: PositiveInt = 4
+    """Images in one update, over all devices together."""
+    lr: PositiveFloat = 2e-4
+    """Adam's learning rate."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Adam's first momentum."""
+
+
 class EncodeConfig(Settings):
     """The self-supervised encoder that defines neighbourhoods (SwAV on the real target images)."""
 
@@ -208,6 +225,8 @@ class FinetuneConfig(ObjectiveConfig):
     """Weight of the feature loss; absent: 50 for Pix2Pix, 0.01 for CycleGAN."""
     texture_weight: NonNegativeFloat | None = None
     """Weight of the Gram-matrix loss; absent: 10,000 for Pix2Pix, 10 for CycleGAN."""
+    image_weight: NonNegativeFloat = 10.0
+    """CycleGAN's generator finetuned alone: weight of the L1 distance to the original's image."""
     recalibration_images: PositiveInt = 512
     """Training images from which batch-norm statistics are recomputed after the cut."""
 
@@ -257,6 +276,8 @@ class CompressConfig(Settings):
     """Device and precision."""
     train: TrainConfig = TrainConfig()
     """Stage 1."""
+    recover: RecoverConfig = RecoverConfig()
+    """Between stages 1 and 2, where a discriminator is missing."""
     encode: EncodeConfig = EncodeConfig()
     """Stage 2."""
     prune: PruneConfig = PruneConfig()

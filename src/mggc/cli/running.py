@@ -8,9 +8,8 @@ from mggc.cli.results import results_table
 from mggc.config import CompressConfig
 from mggc.runs.rundir import RunDir, StageName
 from mggc.runs.settings import to_toml
-from mggc.stages.compress import compress_run
+from mggc.stages.compress import complete, compress_run
 from mggc.stages.predict import predict
-from mggc.stages.resolve import resolve
 from mggc.stages.single import run_stage
 
 
@@ -30,7 +29,7 @@ def compress_and_show(
 
 def dry_run_and_show(config: CompressConfig, generator: str | None, *, as_json: bool) -> None:
     """Print the resolved settings and what uniform width would leave of the network."""
-    resolved = resolve(config)
+    resolved = complete(config, generator)
     prediction = predict(resolved, generator)
     rows = [[name, str(before), str(after)] for name, (before, after) in prediction.widths.items()]
     for title, costs in (("MACs", prediction.macs), ("parameters", prediction.parameters)):

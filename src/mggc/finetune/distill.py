@@ -63,6 +63,7 @@ class Distillation(nn.Module):
         conditional: Whether the discriminator sees the source image too.
         content_weight: Weight of the feature distances.
         texture_weight: Weight of the distances between Gram matrices.
+        image_weight: Weight of the L1 distance between the student's and the teacher's image.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class Distillation(nn.Module):
         conditional: bool,
         content_weight: float,
         texture_weight: float,
+        image_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.fabric, self.conditional, self.root = fabric, conditional, model == "pix2pix"
         self.content_weight, self.texture_weight = content_weight, texture_weight
+        self.image_weight = image_weight
         # Kept in a tuple: the frozen networks are no part of this module's parameters or state.
         self._frozen = (
             _freeze(teacher, fabric),
@@ -112,7 +115,9 @@ class Distillation(nn.Module):
             pairs = list(zip(connected, teacher_features, strict=True))
             if discriminator is not None and self._judge_taps is not None:
                 pairs += self._judged(discriminator, self._judge_taps, source, fake, teacher_image)
-        return self._weigh([(small.float(), large.float()) for small, large in pairs])
+        loss = self._weigh([(small.float(), large.float()) for small, large in pairs])
+        image_distance: Tensor = (fake.float() - teacher_image.float()).abs().mean()
+        return loss + self.image_weight * image_distance
 
     def _judged(
         self, discriminator: nn.Module, taps: FeatureTaps, source: Images, fake: Images, teacher_image: Images

@@ -25,12 +25,16 @@ class Teacher(Protocol):
 class Pix2Pix:
     """Generator, discriminator and their optimizers.
 
+    With ``paired=False`` this is one direction of an unpaired translation alone: the discriminator sees images without
+    their sources, and there is no target to be close to. A teacher then has to say what a translation should keep.
+
     Args:
         generator: Maps source images to target images.
         discriminator: Judges source and target (or generated) image, concatenated along channels.
         config: Learning rate and loss weights.
         fabric: Devices and precision.
         gan_mode: Adversarial loss.
+        paired: Whether targets answer sources.
         teacher: An additional loss for the generator.
     """
 
@@ -42,9 +46,10 @@ class Pix2Pix:
         fabric: Fabric,
         *,
         gan_mode: GanMode = "hinge",
+        paired: bool = True,
         teacher: Teacher | None = None,
     ) -> None:
-        self.fabric, self.teacher = fabric, teacher
+        self.fabric, self.teacher, self.paired = fabric, teacher, paired
         self.lambda_l1 = config.lambda_l1
         extra = [] if teacher is None else list(teacher.parameters())
         self.generator, self.optimizer = fabric.setup(
@@ -55,13 +60,15 @@ class Pix2Pix:
     def update(self, source: Images, target: Images) -> dict[str, Tensor]:
         """Update the discriminator, then the generator; the losses by name."""
         fake = self.generator(source)
-        discriminator_loss = self.adversary.learn(
-            torch.cat([source, target], dim=1), torch.cat([source, fake], dim=1)
-        )
-        adversarial = self.adversary.judge(torch.cat([source, fake], dim=1))
-        l1 = (fake - target).abs().mean()
-        loss = adversarial + self.lambda_l1 * l1
-        losses = {"discriminator": discriminator_loss, "adversarial": adversarial.detach(), "l1": l1.detach()}
+        losses = {
+            "discriminator": self.adversary.learn(self._judged(source, target), self._judged(source, fake))
+        }
+        loss = adversarial = self.adversary.judge(self._judged(source, fake))
+        losses["adversarial"] = adversarial.detach()
+        if self.paired:
+            l1 = (fake - target).abs().mean()
+            loss = loss + self.lambda_l1 * l1
+            losses["l1"] = l1.detach()
         if self.teacher is not None:
             distillation = self.teacher(source, fake)
             loss = loss + distillation
@@ -70,6 +77,10 @@ class Pix2Pix:
         self.fabric.backward(loss)
         self.optimizer.step()
         return losses
+
+    def _judged(self, source: Images, image: Images) -> Tensor:
+        """What the discriminator sees of an image."""
+        return torch.cat([source, image], dim=1) if self.paired else image
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate of both optimizers."""

@@ -8,11 +8,13 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from mggc.networks.build import build
+from mggc.networks.resnet import ResnetBlock, Shift
 from mggc.networks.specs import FactorySpec, NetworkSpec
 
 LayerShapes: TypeAlias = dict[str, list[int] | None]
 """By module name: [written, read, groups] of a convolution, [written, read] of a linear layer, [channels] of a norm or a
-PReLU, and None for a residual block that was removed."""
+PReLU, None for a residual block that was removed, and
+[channels] for one that left a constant behind."""
 
 
 def build_empty(spec: NetworkSpec) -> nn.Module:
@@ -59,6 +61,10 @@ def reshape(network: nn.Module, shapes: LayerShapes) -> None:
         old = _shape(module)
         if shape is None:
             network.set_submodule(name, nn.Identity())
+        elif isinstance(module, ResnetBlock) and len(shape) == 1:
+            # Created where the network is, which may be the device without memory.
+            with torch.device(next(module.parameters()).device):
+                network.set_submodule(name, Shift(shape[0]))
         elif old is None or len(old) != len(shape):
             raise ValueError(f"Layer {name} is a {type(module).__name__}, which has no sizes {shape}.")
         elif old != shape:
@@ -84,6 +90,8 @@ def _shape(module: nn.Module) -> list[int] | None:
             return [module.num_channels]
         case nn.PReLU():
             return [module.num_parameters]
+        case Shift():
+            return [module.shift.numel()]
     return None
 
 

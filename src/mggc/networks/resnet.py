@@ -1,5 +1,6 @@
 """The residual generator of CycleGAN, with the layers and state-dict keys of pytorch-CycleGAN-and-pix2pix."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -70,6 +71,23 @@ class ResnetBlock(nn.Module):
     ) -> Float[Tensor, "batch channels height width"]:
         """Features of the same shape."""
         return features + self.conv_block(features)  # type: ignore[no-any-return]
+
+
+class Shift(nn.Module):
+    """What is left of a residual block whose inner channels are all gone: ``x`` plus one number for each channel.
+
+    Batch norm makes a constant of the vanished branch; with instance norm it is zero and an identity does.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(
+        self, features: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Features of the same shape."""
+        return features + self.shift[:, None, None]
 
 
 def _up(read: int, written: int, *, bias: bool) -> nn.ConvTranspose2d:

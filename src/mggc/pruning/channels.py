@@ -5,6 +5,7 @@ from typing import Any, cast
 import torch
 import torch_pruning
 from torch import nn
+from torch.nn.utils import skip_init
 from torch_pruning import ops
 from torch_pruning.pruner import function as pruning_functions
 
@@ -83,7 +84,8 @@ def _trace(network: nn.Module, example: torch.Tensor) -> ChannelTable:
     names = {module: name for name, module in network.named_modules()}
     # A stand-in for the image: without a layer that writes them, the graph would overlook the image's channels
     # where the network adds them to others or concatenates them with others.
-    image = nn.Conv2d(example.shape[1], example.shape[1], 1).to(example)
+    channels = example.shape[1]
+    image = skip_init(nn.Conv2d, channels, channels, 1, device=example.device, dtype=example.dtype)
     with torch.enable_grad():
         graph = torch_pruning.DependencyGraph().build_dependency(
             nn.Sequential(image, network),
@@ -177,10 +179,10 @@ class _Tracer:
             return True
         if module in self.reads and not self._writes(item):
             # More channels than the layer reads: something on the way (a pixel shuffle) rearranges them.
-            return max(item.idxs) >= module.in_channels
+            return bool(max(item.idxs) >= module.in_channels)
         rearranged = _is_channelwise(module) and max(item.idxs) >= _channels(module)
         shown = not node.outputs
-        return rearranged or shown
+        return bool(rearranged or shown)
 
     def _refuse_mixing_layers(self, items: Any) -> None:
         for item in items:

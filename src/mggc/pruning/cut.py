@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from mggc.pruning.blocks import remove_empty_blocks
 from mggc.pruning.plan import ChannelPlan
 from mggc.pruning.table import ALWAYS, ChannelTable, Conv, ConvEntry
 
@@ -16,10 +17,10 @@ def cut(network: nn.Module, table: ChannelTable, plan: ChannelPlan) -> nn.Module
     Surviving weights, biases and running statistics are inherited; ``network`` itself is left as it was.
 
     Raises:
-        ValueError: The plan is for another network, or leaves a group without channels.
+        ValueError: The plan is for another network, or leaves a group without channels that needs one.
     """
     mask = plan.mask(table)
-    empty = [name for name, width in plan.widths.items() if width == 0]
+    empty = [g.name for g in table.groups if not g.droppable and not plan.kept[g.name]]
     if empty:
         raise ValueError(f"A plan should keep at least one channel of every group. Found none of {empty[0]}.")
     smaller = copy.deepcopy(network)
@@ -28,6 +29,7 @@ def cut(network: nn.Module, table: ChannelTable, plan: ChannelPlan) -> nn.Module
         _cut_conv(cast(Conv, modules[conv.name]), conv, mask)
     for entry in table.channelwise:
         _keep_channels(modules[entry.name], _survivors(entry.channels, mask))
+    remove_empty_blocks(smaller, network, table, plan)
     return smaller
 
 

@@ -79,9 +79,9 @@ class MacsCounter:
 
     @property
     def least(self) -> int:
-        """MACs with one channel left in every group: no smaller budget can be met."""
+        """MACs with one channel left in every group that cannot be dropped: no smaller budget can be met."""
         mask = torch.zeros(self.table.prunable)
-        mask[[group.offset for group in self.table.groups]] = 1
+        mask[[group.offset for group in self.table.groups if not group.droppable]] = 1
         return round(self(mask).item())
 
 

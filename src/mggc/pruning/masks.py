@@ -39,13 +39,14 @@ def sample_mask(
 def rescue_empty_groups(
     mask: KeepMask, scores: Float[Tensor, " prunable"], table: ChannelTable
 ) -> Float[Tensor, " prunable"]:
-    """The mask with the best-scored channel switched on in every group that has none; the first of several best."""
+    """The mask with the best-scored channel (the first of several) on in every group that has none but needs one."""
     kept = torch.stack([piece.sum() for piece in table.split(mask)])
     best = [
         group.offset + piece.argmax() for group, piece in zip(table.groups, table.split(scores), strict=True)
     ]
     rescued = mask.clone()
-    rescued[torch.stack(best)] += (kept == 0).to(mask.dtype)
+    empty = (kept == 0) & (table.floors.to(mask.device) > 0)
+    rescued[torch.stack(best)] += empty.to(mask.dtype)
     return rescued
 
 

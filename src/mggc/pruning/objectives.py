@@ -6,7 +6,7 @@ from torch import Tensor
 from mggc.shapes import KeepMask
 
 
-def budget_penalty(macs: Float[Tensor, ""], budget: float) -> Float[Tensor, ""]:
+def budget_penalty(macs: Float[Tensor, ""], budget: int) -> Float[Tensor, ""]:
     """R(v_G) = log(max(T(v_G), p·T_total) / (p·T_total)), Eq. 5: zero once the budget is met."""
     return (macs / budget).clamp(min=1).log()
 

@@ -165,7 +165,7 @@ def _mask_of_widths(widths: Tensor, order: list[Tensor], table: ChannelTable) ->
 
 def _rounded(widths: Tensor, table: ChannelTable, multiple_of: int) -> Tensor:
     sizes = torch.tensor([group.size for group in table.groups])
-    return (torch.ceil(widths.clamp(min=1) / multiple_of).long() * multiple_of).minimum(sizes)
+    return (torch.ceil(widths.maximum(table.floors) / multiple_of).long() * multiple_of).minimum(sizes)
 
 
 def _last_that_fits(fits: Callable[[int], bool], highest: int) -> int:

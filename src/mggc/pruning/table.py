@@ -28,6 +28,8 @@ class ChannelGroup:
     size: int
     offset: int
     """Position of its first channel in the keep mask."""
+    droppable: bool = False
+    """Whether the group may lose all channels, because the residual block around it can be removed."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class ChannelTable:
         """For each entry of a keep mask the number of its group, int64 of shape [prunable]."""
         sizes = torch.tensor([group.size for group in self.groups])
         return torch.repeat_interleave(torch.arange(len(self.groups)), sizes)
+
+    @cached_property
+    def floors(self) -> torch.Tensor:
+        """The least number of channels of each group, int64: 1, or 0 where the group is droppable."""
+        return torch.tensor([0 if group.droppable else 1 for group in self.groups])
 
     def split(self, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """A keep mask (or logits, or scores) of shape [prunable], cut into one piece for each group."""

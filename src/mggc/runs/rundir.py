@@ -4,14 +4,22 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mggc.config import CompressConfig
 from mggc.errors import MggcError
-from mggc.runs.atomic import load_checkpoint, read_json, save_checkpoint, write_json, write_text
+from mggc.runs.atomic import (
+    is_partial,
+    load_checkpoint,
+    read_json,
+    remove_partials,
+    save_checkpoint,
+    write_json,
+    write_text,
+)
 from mggc.runs.settings import differences, load_config, to_toml
 
-StageName = Literal["original", "encode", "neighbors", "prune", "finetune", "evaluate"]
+StageName = Literal["original", "recover", "encode", "neighbors", "prune", "finetune", "evaluate"]
 
 CONFIG_NAME = "config.toml"
 DONE_NAME = "done.json"
@@ -50,6 +58,8 @@ class RunDir:
     def create(cls, path: Path, config: CompressConfig, *, force: bool = False) -> "RunDir":
         """A new run, or the continuation of one that was made with the same configuration.
 
+        A run in which no stage has begun takes on another configuration too: there is nothing yet to protect.
+
         Args:
             path: Where to; its parents are made.
             config: The resolved configuration.
@@ -60,9 +70,9 @@ class RunDir:
         """
         if (path / CONFIG_NAME).is_file():
             run = cls.open(path)
-            if not force:
+            if not force and run.has_begun:
                 _refuse_differences(path, differences(run.config, config))
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        elif path.exists() and not _is_empty(path):
             raise MggcError(
                 f"A new or empty folder was wanted for the run; {path} holds something else. Choose another."
             )
@@ -75,6 +85,15 @@ class RunDir:
         self.config = config
         write_text(self.path / CONFIG_NAME, to_toml(config))
 
+    def clean(self) -> None:
+        """Remove what a killed process left half-written; for when nobody else works in the run."""
+        remove_partials(self.path)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any stage has left something."""
+        return any((self.path / name).exists() for name in get_args(StageName))
+
     def stage(self, name: StageName) -> "StageDir":
         """A stage's folder, which need not exist yet."""
         return StageDir(self.path / name, name)
@@ -85,8 +104,18 @@ class RunDir:
         return self.path / COMPRESSED
 
 
+def _is_empty(path: Path) -> bool:
+    """Whether a folder holds nothing but what a killed process had begun to write."""
+    return path.is_dir() and all(is_partial(child) for child in path.iterdir())
+
+
+def what_matters(found: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """The differences between two configurations without those that may change within a run."""
+    return {name: values for name, values in found.items() if name not in WHEREABOUTS}
+
+
 def _refuse_differences(path: Path, found: dict[str, tuple[Any, Any]]) -> None:
-    changed = {name: values for name, values in found.items() if name not in WHEREABOUTS}
+    changed = what_matters(found)
     if changed:
         listed = ", ".join(f"{name} was {old!r} and is {new!r}" for name, (old, new) in changed.items())
         raise MggcError(
@@ -110,6 +139,18 @@ class StageDir:
         """What the finished stage recorded, or None while it is unfinished."""
         path = self.path / DONE_NAME
         return read_json(path) if path.is_file() else None
+
+    def made_for(self) -> str | None:
+        """The digest of what the finished stage, or else its checkpoint, depended on; None where there is neither.
+
+        Raises:
+            MggcError: The checkpoint is damaged.
+        """
+        done = self.done()
+        if done is not None:
+            return str(done["digest"])
+        path = self.path / CHECKPOINT_NAME
+        return str(load_checkpoint(path, lazy=True)["digest"]) if path.is_file() else None
 
     def require(self, command: str) -> dict[str, Any]:
         """What the finished stage recorded.

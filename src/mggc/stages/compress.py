@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from mggc.config import CompressConfig
+from mggc.data.open import open_dataset
+from mggc.errors import MggcError
 from mggc.runs.rundir import RunDir
+from mggc.runs.settings import merge, validate_config
 from mggc.stages.context import Reporter, make_context
 from mggc.stages.encode import fit_encoder
 from mggc.stages.evaluate import evaluate, run_metrics
 from mggc.stages.find_neighbors import find_neighbors
 from mggc.stages.finetune import finetune
 from mggc.stages.import_gan import import_gan
+from mggc.stages.inherit import inherited_settings
 from mggc.stages.predict import predict
 from mggc.stages.prune import prune
+from mggc.stages.recover import recover_discriminator
 from mggc.stages.resolve import resolve
 from mggc.stages.train_gan import train_gan
 
@@ -62,19 +67,36 @@ def compress_run(
     Raises:
         MggcError: Data, generator, budget or run directory are not usable; nothing was started then.
     """
-    config = resolve(config)
-    predict(config, generator)  # refuses an impossible budget or size before anything is written
-    context = make_context(RunDir.create(out, config, force=force), reporter, force=force)
+    config = complete(config, generator)
+    if generator is not None and Path(generator).resolve() == out.resolve():
+        raise MggcError(
+            f"--out names the run {out} that --generator takes the original from; choose another folder."
+        )
+    # Both refuse what cannot work before anything is written.
+    dataset = open_dataset(config.data, config.model)
+    predict(config, generator)
+    context = make_context(RunDir.create(out, config, force=force), reporter, force=force, dataset=dataset)
     if generator is None:
         train_gan(context)
     else:
         import_gan(context, generator)
+    recover_discriminator(context)
     fit_encoder(context)
     find_neighbors(context)
     prune(context)
     finetune(context)
     evaluate(context)
     return result_of(context.run)
+
+
+def complete(config: CompressConfig, generator: str | None) -> CompressConfig:
+    """The resolved configuration: what the user set, what the generator brings with it, and defaults.
+
+    Raises:
+        MggcError: There is no such generator.
+    """
+    merged = merge(inherited_settings(generator), config)
+    return resolve(validate_config(merged, source=generator or "settings"))
 
 
 def result_of(run: RunDir) -> CompressResult:

@@ -93,13 +93,19 @@ class Context:
         return True
 
 
-def make_context(run: RunDir, reporter: Reporter | None = None, *, force: bool = False) -> Context:
-    """Open the data set and launch the processes that a run's configuration asks for.
+def make_context(
+    run: RunDir,
+    reporter: Reporter | None = None,
+    *,
+    force: bool = False,
+    dataset: Dataset | None = None,
+) -> Context:
+    """Open the data set, unless it is open already, and launch the processes that a run's configuration asks for.
 
     Raises:
         MggcError: The data set is missing or laid out otherwise, or the device is not present.
     """
-    dataset = open_dataset(run.config.data, run.config.model)
+    dataset = dataset or open_dataset(run.config.data, run.config.model)
     return Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence(), force)
 
 

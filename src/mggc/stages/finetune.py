@@ -1,12 +1,14 @@
 """Stage ``finetune``: cut both networks, finetune them with distillation, and deliver the compressed generator."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import nn
 
 from mggc.data.images import Subset
 from mggc.data.loaders import evaluation_batches
+from mggc.errors import MggcError
 from mggc.finetune.distill import Distillation
 from mggc.finetune.recalibrate import recalibrate
 from mggc.networks.files import save_network
@@ -14,14 +16,19 @@ from mggc.networks.specs import NetworkSpec
 from mggc.pruning.channels import trace_channels
 from mggc.pruning.cut import cut
 from mggc.pruning.macs import count_macs
-from mggc.pruning.plan import ChannelPlan
-from mggc.runs.rundir import digest_of
+from mggc.runs.rundir import RunDir, digest_of
 from mggc.runtime import seed_step, step_generator
 from mggc.shapes import Images
 from mggc.stages.context import Context
-from mggc.stages.networks import ROLES, Role, has_original, load_original
+from mggc.stages.networks import ROLES, Role, generator_table, has_original, load_original
 from mggc.stages.prune import prune_digest, run_plans
 from mggc.stages.train_gan import make_gan, run_training
+
+OBJECTIVES = {
+    "pix2pix": "Finetuning with the Pix2Pix objective.",
+    "cyclegan": "Finetuning with the full cycle objective.",
+    "one direction": "Finetuning one direction alone: adversarial loss and distillation from the original, no cycle.",
+}
 
 
 def finetune(context: Context) -> None:
@@ -30,6 +37,13 @@ def finetune(context: Context) -> None:
     digest = digest_of("finetune", prune_digest(context), config.finetune.model_dump())
     if not context.pending(stage, digest):
         return
+    kind = finetuning_kind(context.run)
+    if kind == "one direction" and not config.finetune.distillation:
+        raise MggcError(
+            "A generator that came without its way back is finetuned towards the original's images; that needs "
+            "distillation. Leave --finetune.no-distillation out, or import both generators."
+        )
+    context.reporter.message(OBJECTIVES[kind])
     networks, specs = _cut_networks(context)
     device = context.fabric.device
     recalibrate(networks["generator"].to(device), (batch.to(device) for batch in _training_sources(context)))
@@ -39,8 +53,15 @@ def finetune(context: Context) -> None:
     run_training(context, stage, digest, gan, config.finetune)
     if context.leader:
         _deliver(context, networks, specs)
-        stage.finish(digest)
+        stage.finish(digest, objective=kind, distillation=config.finetune.distillation)
     context.fabric.barrier()
+
+
+def finetuning_kind(run: RunDir) -> Literal["pix2pix", "cyclegan", "one direction"]:
+    """Which objective a run's finetuning has; a CycleGAN generator that came alone has no cycle."""
+    if run.config.model == "pix2pix":
+        return "pix2pix"
+    return "cyclegan" if has_original(run, "backward_generator") else "one direction"
 
 
 def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, NetworkSpec]]:
@@ -48,16 +69,17 @@ def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, N
     plans, run = run_plans(context.run), context.run
     networks: dict[Role, nn.Module] = {}
     specs: dict[Role, NetworkSpec] = {}
-    pruned: dict[Role, ChannelPlan] = {"generator": plans.generator, "discriminator": plans.discriminator}
     for role in ROLES:
         if not has_original(run, role):
             continue
         loaded = load_original(run, role)
         specs[role] = loaded.spec
         networks[role] = loaded.network
-        if role in pruned:
+        if role == "generator":
+            networks[role] = cut(loaded.network, generator_table(run, loaded.network), plans.generator)
+        elif role == "discriminator":
             table = trace_channels(loaded.network, image_size=context.config.data.image_size)
-            networks[role] = cut(loaded.network, table, pruned[role])
+            networks[role] = cut(loaded.network, table, plans.discriminator)
     return networks, specs
 
 
@@ -84,6 +106,7 @@ def _distillation(context: Context, student: nn.Module) -> Distillation:
         conditional=context.conditional,
         content_weight=config.finetune.content_weight or 0.0,
         texture_weight=config.finetune.texture_weight or 0.0,
+        image_weight=config.finetune.image_weight if finetuning_kind(context.run) == "one direction" else 0.0,
     )
 
 

@@ -30,7 +30,7 @@ def import_gan(context: Context, source: str) -> None:
         source: A run, a network's folder, or a checkpoint of pytorch-CycleGAN-and-pix2pix.
 
     Raises:
-        MggcError: The generator cannot be read or does not fit the data; or its discriminator is missing.
+        MggcError: A network cannot be read or does not fit the data.
     """
     stage, path = context.run.stage("original"), Path(source)
     digest = digest_of("import", data_digest(context), _weights_digest(path))
@@ -38,14 +38,12 @@ def import_gan(context: Context, source: str) -> None:
         return
     networks = find_networks(path)
     check_fit(networks["generator"], context)
-    if "discriminator" not in networks:
-        raise MggcError(
-            f"No discriminator was found beside {path}; it would be called like latest_net_D.pth."
-        )
+    _check_discriminator(networks, context)
     if context.leader:
         for role, loaded in networks.items():
             save_original(context.run, role, loaded.network, loaded.spec, f"imported from {path.name}")
         stage.finish(digest, source=path.name, found=sorted(networks))
+    context.reporter.message(f"Imported {', '.join(networks)} from {path}.")
     context.fabric.barrier()
 
 
@@ -94,6 +92,20 @@ def check_fit(generator: LoadedNetwork, context: Context) -> None:
         raise MggcError(
             f"The generator reads {wanted[0]} and writes {wanted[1]} channels; the data is read with {found[0]} and "
             f"{found[1]}. Set --input-channels {wanted[0]} --output-channels {wanted[1]}."
+        )
+
+
+def _check_discriminator(networks: dict[Role, LoadedNetwork], context: Context) -> None:
+    """Refuse a discriminator of the other model: it would see images of other channels."""
+    if "discriminator" not in networks:
+        return
+    dataset = context.dataset
+    wanted = dataset.output_channels + (dataset.input_channels if context.conditional else 0)
+    found = networks["discriminator"].spec.input_channels
+    if found != wanted:
+        raise MggcError(
+            f"The discriminator beside the generator reads {found} channels; {context.config.model} judges {wanted}. "
+            "Set --model to what the generator was trained as, or move the discriminator away to have one recovered."
         )
 
 

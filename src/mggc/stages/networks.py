@@ -1,5 +1,6 @@
 """The networks of a run: where they lie, and how the original ones are specified."""
 
+from pathlib import Path
 from typing import Literal, cast, get_args
 
 from torch import nn
@@ -14,6 +15,9 @@ from mggc.networks.specs import (
     discriminator_spec,
     named_spec,
 )
+from mggc.pruning.blocks import allow_dropping_blocks
+from mggc.pruning.channels import trace_channels
+from mggc.pruning.table import ChannelTable
 from mggc.runs.rundir import RunDir
 from mggc.runtime import step_generator
 
@@ -73,7 +77,7 @@ def new_network(spec: NetworkSpec, *, seed: int, role: Role) -> nn.Module:
 
 def load_original(run: RunDir, role: Role) -> LoadedNetwork:
     """One of the run's original networks, in eval mode on the CPU."""
-    return load_network(run.stage("original").path / role)
+    return load_network(_folder(run, role))
 
 
 def save_original(run: RunDir, role: Role, network: nn.Module, spec: NetworkSpec, source: str) -> None:
@@ -84,4 +88,18 @@ def save_original(run: RunDir, role: Role, network: nn.Module, spec: NetworkSpec
 
 def has_original(run: RunDir, role: Role) -> bool:
     """Whether the run holds this network."""
-    return (run.stage("original").path / role).is_dir()
+    return _folder(run, role).is_dir()
+
+
+def _folder(run: RunDir, role: Role) -> Path:
+    """Where a network lies: a discriminator that did not come with the generator has been recovered."""
+    imported = run.stage("original").path / role
+    recovered = run.stage("recover").path / role
+    return recovered if recovered.is_dir() and not imported.is_dir() else imported
+
+
+def generator_table(run: RunDir, network: nn.Module) -> ChannelTable:
+    """The channel table of the run's original generator, with droppable residual blocks as configured."""
+    config = run.config
+    table = trace_channels(network, image_size=config.data.image_size)
+    return allow_dropping_blocks(network, table) if config.prune.drop_blocks else table

@@ -21,7 +21,7 @@ from mggc.runtime import seed_step
 from mggc.stages.context import Context
 from mggc.stages.find_neighbors import neighbors_digest, run_neighborhoods
 from mggc.stages.loop import floats, resume, run_updates
-from mggc.stages.networks import load_original
+from mggc.stages.networks import generator_table, load_original
 
 PLAN_NAME = "plan.json"
 
@@ -49,7 +49,7 @@ def prune(context: Context) -> None:
     if not context.pending(stage, digest):
         return
     generator = load_original(context.run, "generator").network
-    table = trace_channels(generator, image_size=config.data.image_size)
+    table = generator_table(context.run, generator)
     counter = MacsCounter(table, convention=config.macs_convention)
     budget = parse_budget(config.budget, total_macs=counter.total)
     check_budget(counter, budget)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mggc.config import CompressConfig
+from mggc.data.open import open_dataset
 from mggc.errors import MggcError
 from mggc.runs.rundir import RunDir, StageName
 from mggc.runs.settings import differences, merge, validate_config
@@ -34,8 +35,10 @@ def train_run(
     Raises:
         MggcError: Data or run directory are not usable.
     """
-    run = RunDir.create(out, resolve(config), force=force)
-    train_gan(make_context(run, reporter, force=force))
+    config = resolve(config)
+    dataset = open_dataset(config.data, config.model)  # before anything is written
+    run = RunDir.create(out, config, force=force)
+    train_gan(make_context(run, reporter, force=force, dataset=dataset))
     return run
 
 

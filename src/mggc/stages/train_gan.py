@@ -53,16 +53,17 @@ def make_gan(
     *,
     teacher: Teacher | None = None,
 ) -> Pix2Pix | CycleGan:
-    """The original objective over a run's networks, by its model."""
+    """The original objective over a run's networks: Pix2Pix, CycleGAN, or one direction alone where that is all there is."""
     gan_mode: GanMode = config.gan_mode or "hinge"
     fabric = context.fabric
-    if context.config.model == "pix2pix":
+    if "backward_generator" not in networks:
         return Pix2Pix(
             networks["generator"],
             networks["discriminator"],
             config,
             fabric,
             gan_mode=gan_mode,
+            paired=context.conditional,
             teacher=teacher,
         )
     return CycleGan(

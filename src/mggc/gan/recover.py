@@ -1,0 +1,128 @@
+"""A discriminator for a frozen generator, when the one it was trained with is lost.
+
+A discriminator from a finished GAN training is neither ignorant nor perfect: the generator has kept up with it. Against a
+frozen generator it would go on to perfection and its gradients would say little. So training stops where its loss on
+validation images, real and generated, has fallen to a share of what guessing costs.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from mggc.config import GanMode, ObjectiveConfig
+from mggc.gan.adversary import Adversary
+from mggc.gan.objectives import fake_loss, real_loss
+from mggc.shapes import Images
+
+GUESSING: dict[GanMode, float] = {"hinge": 1.0, "vanilla": math.log(2), "lsgan": 0.25}
+"""Loss of a discriminator that cannot tell: half the sum of its losses on real and on generated images."""
+
+
+class RecoverRecord(NamedTuple):
+    """One update."""
+
+    step: int
+    """Updates done so far, this one included."""
+    loss: Tensor
+    """The discriminator's loss on the batch."""
+    share: float | None
+    """Validation loss as a share of guessing's, where it was measured."""
+
+
+class Recovery:
+    """Trains a discriminator against images of a generator that does not learn.
+
+    Args:
+        generator: The frozen generator; put into eval mode.
+        discriminator: A new discriminator, its norms in training mode as in a GAN training.
+        config: Learning rate.
+        fabric: Devices and precision.
+        gan_mode: Adversarial loss.
+        conditional: Whether the discriminator sees the source image too.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        config: ObjectiveConfig,
+        fabric: Fabric,
+        *,
+        gan_mode: GanMode,
+        conditional: bool,
+    ) -> None:
+        self.fabric, self.gan_mode, self.conditional = fabric, gan_mode, conditional
+        self.generator = generator.to(fabric.device).eval().requires_grad_(False)
+        self.adversary = Adversary(discriminator.train(), config, fabric, gan_mode=gan_mode)
+
+    def update(self, source: Images, target: Images) -> Tensor:
+        """One update of the discriminator; its loss."""
+        return self.adversary.learn(*self._inputs(source, target))
+
+    @torch.no_grad()
+    def share_of_guessing(self, batches: list[tuple[Images, Images]]) -> float:
+        """Loss on held-out images as a share of what guessing costs: 1 for ignorance, 0 for perfection.
+
+        Norms use the statistics of the batch, as everywhere else in a discriminator's life; running ones are kept.
+        """
+        network = self.adversary.network.module
+        state = {name: buffer.clone() for name, buffer in network.named_buffers()}
+        losses = [self._loss(network, *self._inputs(*batch)) for batch in batches]
+        for name, buffer in network.named_buffers():
+            buffer.copy_(state[name])
+        return torch.stack(losses).mean().item() / GUESSING[self.gan_mode]
+
+    def _loss(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        with self.fabric.autocast():
+            real_logits, fake_logits = network(real).float(), network(fake).float()
+        return (real_loss(real_logits, self.gan_mode) + fake_loss(fake_logits, self.gan_mode)) / 2
+
+    @torch.no_grad()
+    def _inputs(self, source: Images, target: Images) -> tuple[Tensor, Tensor]:
+        with self.fabric.autocast():
+            fake = self.generator(source).float()
+        if not self.conditional:
+            return target, fake
+        return torch.cat([source, target], dim=1), torch.cat([source, fake], dim=1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Discriminator and optimizer."""
+        return self.adversary.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        self.adversary.load_state_dict(state)
+
+
+def recover(
+    recovery: Recovery,
+    batches: Iterator[tuple[Images, Images]],
+    held_out: list[tuple[Images, Images]],
+    *,
+    target_share: float,
+    check_every: int,
+    most: int,
+    start: int = 0,
+) -> Iterator[RecoverRecord]:
+    """Train until the validation loss has fallen to ``target_share`` of guessing's, or for ``most`` updates.
+
+    Args:
+        recovery: Networks and optimizer, at the state after ``start`` updates.
+        batches: Source and target images, beginning with batch number ``start``.
+        held_out: Validation images.
+        target_share: Where to stop.
+        check_every: Updates between measurements.
+        most: Updates after which training stops in any case.
+        start: Updates already done.
+    """
+    for step in range(start + 1, most + 1):
+        loss = recovery.update(*next(batches))
+        measured = step % check_every == 0 or step == most
+        share = recovery.share_of_guessing(held_out) if measured else None
+        yield RecoverRecord(step, loss, share)
+        if share is not None and share <= target_share:
+            return
