@@ -10,12 +10,14 @@ import time
 import unicodedata
 from pathlib import Path
 
+import matplotlib
 import torch
 from lightning_fabric import Fabric
+from PIL import ImageFont
 from torch import Tensor
 
 from mggc.config import EncodeConfig
-from mggc.data.glyphs import open_glyphs
+from mggc.data.glyphs import FONTS, draw_letter, open_glyphs
 from mggc.data.loaders import stack
 from mggc.manifold import (
     build_encoder,
@@ -35,15 +37,18 @@ NEIGHBORS = 5
 SHOWN = "eEaoиωçÑ"
 
 
-def base_letters(names: tuple[str, ...]) -> list[str]:
-    """The letter below the accents, from names such as U+00E9."""
-    return [unicodedata.normalize("NFD", chr(int(name.removeprefix("U+"), base=16)))[0] for name in names]
+def base_looks(names: tuple[str, ...]) -> list[bytes]:
+    """How the letter below the accents is drawn, from names such as U+00E9: Latin and Cyrillic a are one look."""
+    letters = [chr(int(name.removeprefix("U+"), base=16)) for name in names]
+    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", FONTS[1]), 45)
+    bases = [unicodedata.normalize("NFD", letter)[0] for letter in letters]
+    return [draw_letter(base, font, image_size=64).tobytes() for base in bases]
 
 
-def same_base_share(features: Tensor, bases: list[str]) -> tuple[float, float]:
+def same_base_share(features: Tensor, bases: list[bytes]) -> tuple[float, float]:
     """Among letters that share their base with others: of the nearest neighbor, and of as many as five."""
-    number = {base: index for index, base in enumerate(sorted(set(bases)))}
-    base = torch.tensor([number[letter] for letter in bases])
+    number = {base: index for index, base in enumerate(dict.fromkeys(bases))}
+    base = torch.tensor([number[base] for base in bases])
     relatives = (base[:, None] == base).sum(1) - 1
     same = base[nearest_neighbors(features, NEIGHBORS).indices] == base[:, None]
     reachable = relatives.clamp(max=NEIGHBORS)
@@ -68,7 +73,7 @@ def main() -> None:
     config = EncodeConfig(**arguments)
 
     letters = open_glyphs(image_size=64, paired=True).train.target
-    images, bases = stack(letters, image_size=64), base_letters(letters.names)
+    images, bases = stack(letters, image_size=64), base_looks(letters.names)
     print(
         f"{len(letters)} letters, {torch.get_num_threads()} thread(s), {config.model_dump(exclude_unset=True)} {crop}"
     )

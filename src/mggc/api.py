@@ -15,6 +15,7 @@ from mggc.runs.settings import merge, validate_config
 from mggc.stages.compress import CompressResult, compress_run
 from mggc.stages.context import Reporter
 from mggc.stages.load import load_any_generator
+from mggc.stages.source import GeneratorSource
 
 __all__ = ["compress", "count_macs", "load_discriminator", "load_generator"]
 
@@ -24,6 +25,7 @@ def compress(
     *,
     out: str | PathLike[str],
     generator: str | PathLike[str] | None = None,
+    weights: str | PathLike[str] | None = None,
     budget: str | float | None = None,
     config: CompressConfig | None = None,
     force: bool = False,
@@ -34,7 +36,9 @@ def compress(
     Args:
         data: A folder of images as pix2pix or CycleGAN lay them out, or ``glyphs``, the embedded data set.
         out: The run's directory, new or unfinished; ``compressed/`` in it is the result.
-        generator: A run, or a weights file such as ``latest_net_G.pth``.
+        generator: A run, a weights file such as ``latest_net_G.pth``, or ``package.module:function``, which returns a
+            network of your own.
+        weights: The weights file of such a function's network.
         budget: MACs to keep: a share (``0.2``, ``"20%"``) or a number (``"3.05G"``); the configuration's when absent.
         config: Everything else.
         force: Take over a run that was made with another configuration.
@@ -48,7 +52,9 @@ def compress(
     """
     overrides = {"data": {"data": str(data)}} | ({} if budget is None else {"budget": str(budget)})
     merged = validate_config(merge(config or CompressConfig(), overrides), source="compress")
-    source = None if generator is None else str(generator)
+    source = None
+    if generator is not None:
+        source = GeneratorSource(str(generator), weights=None if weights is None else Path(weights))
     return compress_run(merged, Path(out), generator=source, force=force, reporter=reporter)
 
 

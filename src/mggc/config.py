@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Model = Literal["pix2pix", "cyclegan"]
 MacsConvention = Literal["exact", "paper"]
@@ -20,6 +20,15 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _number(value: Any) -> Any:
+    """The command line gives text, which pydantic reads as a number only where any number will do."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Channels = Annotated[Literal[1, 3], BeforeValidator(_number)]
+Depth = Annotated[Literal[18, 50], BeforeValidator(_number)]
 
 BUDGET_PATTERN = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<unit>%|[KMGT])?", re.IGNORECASE)
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -44,9 +53,9 @@ class DataConfig(Settings):
     """Side that training images are resized to before the random crop; 286/256 of the image size when absent."""
     flip: bool = True
     """Mirror training images at random (both halves of a pair together)."""
-    input_channels: Literal[1, 3] | None = None
+    input_channels: Channels | None = None
     """Channels of source images: 1 is grey, 3 is colour. Absent: 3, or 1 for glyphs."""
-    output_channels: Literal[1, 3] | None = None
+    output_channels: Channels | None = None
     """Channels of target images. Absent: 3, or 1 for glyphs."""
     val_share: Share = 0.1
     """Share of the training images held out for validation where the folder has no ``val``."""
@@ -114,7 +123,7 @@ class TrainConfig(ObjectiveConfig):
 class RecoverConfig(Settings):
     """A discriminator for a generator that comes without one: trained against it until it is a fair opponent."""
 
-    target_share: Share = 0.8
+    target_share: Share = 0.5
     """Stop when the validation loss has fallen to this share of what guessing costs."""
     updates: PositiveInt = 2000
     """Stop after so many updates in any case."""
@@ -133,7 +142,7 @@ class EncodeConfig(Settings):
 
     weights: str | None = None
     """A SwAV ResNet-50 checkpoint in the published format, instead of training from scratch (those are CC BY-NC)."""
-    depth: Literal[18, 50] = 18
+    depth: Depth = 18
     """ResNet depth of an encoder that is trained here."""
     width: PositiveInt = 64
     """Channels of the encoder's first layer: 64 is the standard ResNet."""

@@ -19,13 +19,23 @@ def make_fabric(config: RuntimeConfig) -> Fabric:
     Raises:
         MggcError: The device is not present on this machine, or there are fewer than asked for.
     """
+    accelerator = check_runtime(config)
+    fabric = Fabric(accelerator=accelerator, devices=config.devices, precision=config.precision)
+    fabric.launch()
+    return fabric
+
+
+def check_runtime(config: RuntimeConfig) -> str:
+    """The kind of device that a run uses: ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        MggcError: It is not present on this machine, there are fewer than asked for, or it lacks the precision.
+    """
     accelerator = _accelerator(config.device)
     if accelerator == "cpu" and config.precision == "16-mixed":
         raise MggcError("--precision 16-mixed needs a GPU; on a CPU use bf16-mixed or 32.")
     _check_devices(accelerator, config.devices)
-    fabric = Fabric(accelerator=accelerator, devices=config.devices, precision=config.precision)
-    fabric.launch()
-    return fabric
+    return accelerator
 
 
 def _accelerator(device: str) -> str:

@@ -10,9 +10,7 @@ from mggc.pruning.objectives import budget_penalty, sparsity_penalty
     ("macs", "budget", "penalty"),
     [(100.0, 20, math.log(5)), (40.0, 20, math.log(2)), (20.0, 20, 0.0), (3.0, 20, 0.0)],
 )
-def test_the_budget_penalty_is_the_logarithm_of_the_excess(
-    macs: float, budget: int, penalty: float
-) -> None:
+def test_the_budget_penalty_is_the_logarithm_of_the_excess(macs: float, budget: int, penalty: float) -> None:
     assert budget_penalty(torch.tensor(macs), budget).item() == pytest.approx(penalty, abs=1e-6)
 
 

@@ -9,21 +9,26 @@ from cyclopts import App, CycloptsError
 from docstring_parser.attrdoc import AttributeDocstrings
 
 from mggc import __version__
+from mggc.cli.processes import leads
 from mggc.errors import MggcError
 
 SUMMARIES = {
     "demo": "The whole pipeline on the embedded data set, in a few minutes on a laptop.",
     "compress": "Compress a generator (trained first when none is given) to a budget of MACs.",
     "train": "Train the original networks and start a run with them.",
+    "import": "Start a run from a trained generator, for example latest_net_G.pth.",
     "encode": "Train the encoder that defines neighbourhoods, in an existing run.",
     "neighbors": "Make the teacher images and find their neighbourhoods, in an existing run.",
     "prune": "Choose the channels that stay, in an existing run.",
     "finetune": "Cut and finetune, in an existing run.",
     "evaluate": "Measure original and compressed generator, in an existing run.",
     "translate": "Translate a folder of images with a generator.",
+    "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
 }
 
+UNPREFIXED = {"data", "network", "runtime"}
+"""Sections of the configuration whose options stand alone."""
 MODULES = {"import": "import_"}
 USER_ERRNOS = {
     errno.ENOSPC,
@@ -33,7 +38,14 @@ USER_ERRNOS = {
     errno.EROFS,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+    errno.EIO,
 }
+"""What an operating system says when disk or permissions are in the way; anything else would be our mistake."""
+PEER_GONE = "Connection closed by peer"
+"""What gloo says in one process when another has ended."""
 
 
 def make_app() -> App:
@@ -73,8 +85,15 @@ def main() -> None:
     except (MggcError, CycloptsError) as error:
         fail(one_line(error))
     except KeyboardInterrupt:
-        print("\nmggc: interrupted; the same command continues.", file=sys.stderr)
+        if leads():
+            print("\nmggc: interrupted; the same command continues a run.", file=sys.stderr)
         sys.exit(130)
+    except RuntimeError as error:
+        if PEER_GONE not in str(error):
+            raise
+        if leads():
+            fail("another process of this run has ended; what it said stands above.")
+        sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -94,10 +113,16 @@ def fail(message: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """An error's message as one line; of a settings error, the first thing wrong."""
+    """An error's message as one line; of a settings error, the first thing wrong, by the name of its option."""
     cause = error.__cause__ or error.__context__
     if isinstance(error, CycloptsError) and hasattr(cause, "errors"):
         from mggc.runs.settings import describe
 
-        return describe(cause)  # type: ignore[arg-type]  # pydantic's, told apart without importing it
+        return describe(cause, name=_option)  # type: ignore[arg-type]  # pydantic's, told apart without importing it
     return " ".join(str(error).split())
+
+
+def _option(location: tuple[int | str, ...]) -> str:
+    """The option of a setting: ``--ngf`` of ``network.ngf``, ``--train.batch-size`` of ``train.batch_size``."""
+    parts = [str(part) for part in location if part not in UNPREFIXED]
+    return f"--{'.'.join(parts)}".replace("_", "-")

@@ -1,7 +1,7 @@
 """What a person sees: progress on stderr, tables and results on stdout."""
 
 import json
-import os
+import logging
 import sys
 import time
 from typing import Any
@@ -10,10 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from mggc.cli.processes import leads
 from mggc.stages.context import Progress as StageProgress
 
 PLAIN_SECONDS = 10.0
 SHOWN_VALUES = 4
+
+
+# Fabric tells how many processes there are and which precision they use, as if nobody had asked for it.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 class ConsoleReporter:
@@ -23,7 +28,7 @@ class ConsoleReporter:
     """
 
     def __init__(self) -> None:
-        self.silent = os.environ.get("LOCAL_RANK", "0") != "0"
+        self.silent = not leads()
         self.console = Console(stderr=True)
         self.bars = Progress(
             TextColumn("{task.description:<10}"),
@@ -80,16 +85,13 @@ class ConsoleReporter:
         )
 
 
-def leads() -> bool:
-    """Whether this process, of perhaps several, is the one that prints."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
 def show(table: Table | str, *, as_json: bool) -> None:
     """Print for a person: on stdout, or on stderr when stdout is for JSON."""
     if leads():
         width = None if sys.stdout.isatty() else 110
-        Console(stderr=as_json, width=width, highlight=False, soft_wrap=isinstance(table, str)).print(table)
+        # Names of metrics have brackets, which would pass for markup.
+        console = Console(stderr=as_json, width=width, highlight=False, markup=False)
+        console.print(table, soft_wrap=isinstance(table, str))
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -108,7 +110,7 @@ def table_of(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-def quantity(value: float | None) -> str:
+def quantity(value: float | int | None) -> str:
     """A number with a unit prefix where it is large: 6.05 G, 54.4 M, 0.0234."""
     if value is None:
         return "–"

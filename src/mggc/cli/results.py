@@ -43,7 +43,7 @@ def label(metric: str) -> str:
     return LABELS.get(metric) or f"{metric.replace('_', ' ')} {ARROWS.get(base, '')}".strip()
 
 
-def ratio(original: float | None, compressed: float | None) -> str:
+def ratio(original: float | int | None, compressed: float | int | None) -> str:
     """Compressed over original, where that means something."""
     if not original or compressed is None:
         return ""

@@ -11,10 +11,11 @@ from mggc.runs.settings import to_toml
 from mggc.stages.compress import complete, compress_run
 from mggc.stages.predict import predict
 from mggc.stages.single import run_stage
+from mggc.stages.source import GeneratorSource
 
 
 def compress_and_show(
-    config: CompressConfig, out: Path, *, generator: str | None, force: bool, as_json: bool
+    config: CompressConfig, out: Path, *, generator: GeneratorSource | None, force: bool, as_json: bool
 ) -> None:
     """Run the pipeline, then print the table original / compressed and where everything lies."""
     with ConsoleReporter() as reporter:
@@ -27,7 +28,7 @@ def compress_and_show(
         print_json(result.to_json())
 
 
-def dry_run_and_show(config: CompressConfig, generator: str | None, *, as_json: bool) -> None:
+def dry_run_and_show(config: CompressConfig, generator: GeneratorSource | None, *, as_json: bool) -> None:
     """Print the resolved settings and what uniform width would leave of the network."""
     resolved = complete(config, generator)
     prediction = predict(resolved, generator)

@@ -4,6 +4,7 @@ from mggc.config import DataConfig, Model
 from mggc.data.dataset import Dataset
 from mggc.data.folders import open_aligned, open_unaligned
 from mggc.data.glyphs import open_glyphs
+from mggc.errors import MggcError
 
 
 def open_dataset(config: DataConfig, model: Model) -> Dataset:
@@ -12,6 +13,10 @@ def open_dataset(config: DataConfig, model: Model) -> Dataset:
     Raises:
         MggcError: The folder is missing, empty, or laid out for the other model.
     """
+    if not config.data:
+        raise MggcError(
+            "The run has no images; give it some with mggc compress DATA --generator RUN --out NEW_RUN."
+        )
     if config.data == "glyphs":
         return open_glyphs(
             image_size=config.image_size,

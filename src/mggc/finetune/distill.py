@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from mggc.config import Model
 from mggc.finetune.taps import FeatureTaps, discriminator_points, generator_points
+from mggc.gan.pairs import Source, Target
 from mggc.runtime import evaluating
-from mggc.shapes import Images
 
 Features = Float[Tensor, "batch channels height width"]
 
@@ -71,7 +71,7 @@ class Distillation(nn.Module):
         student: nn.Module,
         teacher: nn.Module,
         discriminator: nn.Module | None,
-        example: Images,
+        example: Source,
         fabric: Fabric,
         *,
         model: Model,
@@ -103,7 +103,7 @@ class Distillation(nn.Module):
         widths = [(small.shape[1], large.shape[1]) for small, large in features]
         self.connectors = fabric.setup_module(Connectors(widths))
 
-    def forward(self, source: Images, fake: Images) -> Float[Tensor, ""]:
+    def forward(self, source: Source, fake: Target) -> Float[Tensor, ""]:
         """The weighted sum of all distances; call it right after the student turned ``source`` into ``fake``."""
         teacher, discriminator = self._frozen
         student_features = self._student_taps.take()
@@ -120,7 +120,7 @@ class Distillation(nn.Module):
         return loss + self.image_weight * image_distance
 
     def _judged(
-        self, discriminator: nn.Module, taps: FeatureTaps, source: Images, fake: Images, teacher_image: Images
+        self, discriminator: nn.Module, taps: FeatureTaps, source: Source, fake: Target, teacher_image: Target
     ) -> list[tuple[Tensor, Tensor]]:
         """The original discriminator's features of the student's and of the teacher's image."""
         discriminator(torch.cat([source, fake], dim=1) if self.conditional else fake)

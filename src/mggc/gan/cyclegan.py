@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from mggc.config import GanMode, ObjectiveConfig
 from mggc.gan.adversary import Adversary, adam, set_learning_rate
+from mggc.gan.pairs import Source, Target
 from mggc.gan.pix2pix import Teacher
 from mggc.gan.pool import ImagePool
-from mggc.shapes import Images
 
 
 class CycleGan:
@@ -50,7 +50,7 @@ class CycleGan:
         self.source_adversary = Adversary(source_discriminator.train(), config, fabric, gan_mode=gan_mode)
         self.target_pool, self.source_pool = ImagePool(config.pool_size), ImagePool(config.pool_size)
 
-    def update(self, source: Images, target: Images) -> dict[str, Tensor]:
+    def update(self, source: Source, target: Target) -> dict[str, Tensor]:
         """Update both generators, then both discriminators; the losses by name."""
         fake_target, fake_source = self.forward_generator(source), self.backward_generator(target)
         losses = {
@@ -76,13 +76,13 @@ class CycleGan:
         )
         return {name: value.detach() for name, value in losses.items()}
 
-    def _cycle(self, source: Images, target: Images, fake_source: Images, fake_target: Images) -> Tensor:
+    def _cycle(self, source: Source, target: Target, fake_source: Source, fake_target: Target) -> Tensor:
         # Each generated image is used for every loss that needs it; only the way back is computed here.
         back_to_source: Tensor = (self.backward_generator(fake_target) - source).abs().mean()
         back_to_target: Tensor = (self.forward_generator(fake_source) - target).abs().mean()
         return back_to_source + back_to_target
 
-    def _identity(self, source: Images, target: Images) -> Tensor:
+    def _identity(self, source: Source, target: Target) -> Tensor:
         on_target: Tensor = (self.forward_generator(target) - target).abs().mean()
         on_source: Tensor = (self.backward_generator(source) - source).abs().mean()
         return on_target + on_source

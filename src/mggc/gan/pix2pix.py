@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mggc.config import GanMode, ObjectiveConfig
 from mggc.gan.adversary import Adversary, adam, set_learning_rate
-from mggc.shapes import Images
+from mggc.gan.pairs import Source, Target
 
 
 @runtime_checkable
@@ -18,7 +18,7 @@ class Teacher(Protocol):
     def parameters(self) -> Any:
         """Parameters trained along with the generator, for example connectors."""
 
-    def __call__(self, source: Images, fake: Images) -> Tensor:
+    def __call__(self, source: Source, fake: Target) -> Tensor:
         """The loss for the forward pass that has just turned ``source`` into ``fake``."""
 
 
@@ -57,7 +57,7 @@ class Pix2Pix:
         )
         self.adversary = Adversary(discriminator.train(), config, fabric, gan_mode=gan_mode)
 
-    def update(self, source: Images, target: Images) -> dict[str, Tensor]:
+    def update(self, source: Source, target: Target) -> dict[str, Tensor]:
         """Update the discriminator, then the generator; the losses by name."""
         fake = self.generator(source)
         losses = {
@@ -78,7 +78,7 @@ class Pix2Pix:
         self.optimizer.step()
         return losses
 
-    def _judged(self, source: Images, image: Images) -> Tensor:
+    def _judged(self, source: Source, image: Target) -> Tensor:
         """What the discriminator sees of an image."""
         return torch.cat([source, image], dim=1) if self.paired else image
 

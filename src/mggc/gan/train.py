@@ -6,15 +6,15 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor
 
 from mggc.config import ScheduleConfig
+from mggc.gan.pairs import Source, Target
 from mggc.runtime import seed_step
-from mggc.shapes import Images
 
 
 @runtime_checkable
 class Gan(Protocol):
     """What the loop needs from Pix2Pix, CycleGAN or anything else that learns from pairs of batches."""
 
-    def update(self, source: Images, target: Images) -> dict[str, Tensor]:
+    def update(self, source: Source, target: Target) -> dict[str, Tensor]:
         """One update of all networks; the losses by name."""
 
     def set_learning_rate(self, lr: float) -> None:

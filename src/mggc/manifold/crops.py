@@ -1,7 +1,7 @@
 """SwAV's views of an image: random crops, flips, colour changes and blur, for a whole batch at once."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,10 @@ from mggc.shapes import Images
 
 # The luma, and two axes of colour around which hue turns (YIQ, ITU-R BT.470).
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+
+
+Views: TypeAlias = list[Float[Tensor, "_ _ _ _"]]
+"""Crops of the same images: one batch for each view, of different sizes."""
 
 
 class CropSettings(NamedTuple):
@@ -43,7 +47,7 @@ class CropSettings(NamedTuple):
     """Standard deviation of the blur, as a share of the large crop's side."""
 
 
-def multi_crop(images: Images, generator: Generator, settings: CropSettings) -> list[Images]:
+def multi_crop(images: Images, generator: Generator, settings: CropSettings) -> Views:
     """Two large crops of every image, then ``settings.local_crops`` small ones (Caron et al. 2020, section 3.3).
 
     Args:
@@ -68,7 +72,7 @@ def multi_crop(images: Images, generator: Generator, settings: CropSettings) -> 
 
 def _view(
     images: Images, generator: Generator, settings: CropSettings, *, size: int, scale: tuple[float, float]
-) -> Images:
+) -> Float[Tensor, "batch channels size size"]:
     crops = random_resized_crop(
         images, generator, size=size, scale=scale, ratio=settings.ratio, flip=settings.flip
     )
@@ -91,7 +95,7 @@ def random_resized_crop(
     scale: tuple[float, float],
     ratio: tuple[float, float],
     flip: bool,
-) -> Images:
+) -> Float[Tensor, "batch channels size size"]:
     """A rectangle of random area and shape inside each image, resized to a square of ``size`` pixels (bilinear)."""
     batch, channels = images.shape[:2]
     area = _uniform(batch, generator, *scale)
@@ -99,8 +103,8 @@ def random_resized_crop(
     # As shares of the image's sides; a rectangle that would not fit is cut to the image.
     width = (area.sqrt() * (log_ratio / 2).exp()).clamp(max=1)
     height = (area.sqrt() * (-log_ratio / 2).exp()).clamp(max=1)
-    center_x = (1 - width) * _uniform(batch, generator, -1, 1)
-    center_y = (1 - height) * _uniform(batch, generator, -1, 1)
+    center_x = (1 - width) * _uniform(batch, generator, -1.0, 1.0)
+    center_y = (1 - height) * _uniform(batch, generator, -1.0, 1.0)
     mirrored = _chosen(batch, generator, share=0.5 if flip else 0.0)
     theta = torch.zeros(batch, 2, 3)
     theta[:, 0, 0] = torch.where(mirrored, -width, width)

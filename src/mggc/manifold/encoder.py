@@ -1,17 +1,17 @@
 """Images to feature vectors: one interface for encoders trained here, a published SwAV file, and any other network."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, final
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import UInt8
+from jaxtyping import Float
 from pydantic import PositiveInt, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from mggc.config import EncodeConfig, Settings
@@ -19,7 +19,8 @@ from mggc.data.transforms import to_float
 from mggc.errors import MggcError
 from mggc.manifold.backbone import ResNet
 from mggc.manifold.modes import evaluating
-from mggc.shapes import ByteImages, Embeddings, Images
+from mggc.manifold.stored import StoredImages, take
+from mggc.shapes import Embeddings, Images
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -93,7 +94,7 @@ class Encoder(nn.Module):
         return features
 
 
-def resize_images(images: Images, *, image_size: int) -> Images:
+def resize_images(images: Images, *, image_size: int) -> Float[Tensor, "batch channels size size"]:
     """Square images of ``image_size`` pixels, bilinear and antialiased; unchanged where they have that size."""
     if images.shape[-2:] == (image_size, image_size):
         return images
@@ -147,7 +148,7 @@ def wrap_encoder(module: nn.Module, name: str, *, image_size: int = 224, normali
 
 def embed(
     encoder: Encoder,
-    images: ByteImages | UInt8[np.ndarray, "batch channels height width"] | Iterable[Images],
+    images: StoredImages | Iterable[Images],
     *,
     batch_size: int = 64,
 ) -> Embeddings:
@@ -167,15 +168,10 @@ def embed(
     return torch.cat(features) if features else torch.empty(0, encoder.dim)
 
 
-def _float_batches(
-    images: ByteImages | UInt8[np.ndarray, "batch channels height width"] | Iterable[Images],
-    *,
-    batch_size: int,
-) -> Iterable[Images]:
+def _float_batches(images: StoredImages | Iterable[Images], *, batch_size: int) -> Iterator[Images]:
     if isinstance(images, Tensor | np.ndarray):
-        for start in range(0, len(images), batch_size):
-            # The copy makes a read-only memory map's rows writable, which torch wants.
-            yield to_float(torch.as_tensor(np.array(images[start : start + batch_size])))
+        for rows in torch.split(torch.arange(len(images)), batch_size):
+            yield to_float(take(images, rows))
     else:
         yield from images
 
@@ -191,7 +187,7 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
             f"Only an encoder with a spec can be saved. Found {encoder.name!r}, a wrapped network."
         )
     weights = {name: tensor.contiguous() for name, tensor in encoder.backbone.state_dict().items()}
-    save_file(weights, folder / WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).write_bytes(save(weights))
     (folder / CONFIG_FILE).write_text(json.dumps(encoder.spec.model_dump(), indent=2) + "\n")
 
 

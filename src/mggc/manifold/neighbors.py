@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from mggc.errors import MggcError
@@ -26,7 +26,7 @@ def nearest_neighbors(
     embeddings: Embeddings,
     k: int,
     *,
-    queries: Embeddings | None = None,
+    queries: Float[Tensor, "queries dim"] | None = None,
     exclude_self: bool = True,
     block_rows: int = 1024,
     block_columns: int = 8192,
@@ -56,7 +56,7 @@ def nearest_neighbors(
     """
     exclude_self = exclude_self and queries is None
     choices = len(embeddings) - exclude_self
-    _check(embeddings if queries is None else torch.cat([embeddings, queries]), k, choices=choices)
+    _check(k, images=len(embeddings), choices=choices)
     columns = grid_units(embeddings)
     rows = columns if queries is None else grid_units(queries)
     if _wants_faiss(backend, images=len(columns)):
@@ -76,17 +76,13 @@ def nearest_neighbors(
     return Neighbors(torch.cat(indices), torch.cat(similarity))
 
 
-def _check(embeddings: Embeddings, k: int, *, choices: int) -> None:
+def _check(k: int, *, images: int, choices: int) -> None:
     if k < 0:
         raise ValueError(f"Parameter `k` should not be negative. Found `k = {k}`.")
     if k > choices:
         raise MggcError(
-            f"{k} neighbors of each image need at least {k + 1} images. Found {choices + 1}. "
+            f"{k} neighbors of each image need at least {k + images - choices} images. Found {images}. "
             f"Lower --prune.neighbors to at most {max(choices, 0)}, or add source images."
-        )
-    if not embeddings.isfinite().all():
-        raise MggcError(
-            "The encoder's features should be finite; some are not. Train it again with a lower --encode.lr."
         )
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mggc.errors import MggcError
 from mggc.shapes import Embeddings
 
 # Candidates beyond k: enough that float32's rounding seldom leaves a doubt.
@@ -38,7 +39,15 @@ Propose = Callable[[Tensor, Tensor | None, int], Neighbors]
 
 
 def grid_units(embeddings: Embeddings) -> Float[Tensor, "images dim"]:
-    """Unit vectors in float32, rounded to multiples of 2^-24; zero vectors stay zero."""
+    """Unit vectors in float32, rounded to multiples of 2^-24; zero vectors stay zero.
+
+    Raises:
+        MggcError: An embedding is not finite.
+    """
+    if not embeddings.isfinite().all():
+        raise MggcError(
+            "The encoder's features should be finite; some are not. Train it again with a lower --encode.lr."
+        )
     blocks = [
         ((F.normalize(block.double(), dim=1, eps=1e-300) * GRID).round() / GRID).float()
         for block in torch.split(embeddings, 8192)

@@ -1,6 +1,5 @@
 """SwAV: self-supervised features by predicting one view's cluster from another (Caron et al. 2020)."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple, final
 
@@ -9,8 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mggc.manifold.crops import Views
 from mggc.manifold.encoder import Encoder
-from mggc.shapes import Images
 
 LARGE_CROPS = 2
 
@@ -93,7 +92,7 @@ class SwavModel(nn.Module):
         """Put the prototypes back on the unit sphere, where an optimizer's step does not keep them."""
         self.prototypes.weight.copy_(F.normalize(self.prototypes.weight, dim=1))
 
-    def forward(self, crops: Sequence[Images]) -> SwavOutput:
+    def forward(self, crops: Views) -> SwavOutput:
         """Projections and scores of crops of the same images; crops of one size in a row share a forward pass."""
         same_size = [list(group) for _, group in groupby(crops, key=lambda crop: crop.shape)]
         features = torch.cat([self.encoder.features(torch.cat(group)) for group in same_size])

@@ -4,21 +4,20 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 from lightning_fabric import Fabric
 from torch import Tensor
 
 from mggc.config import EncodeConfig
 from mggc.data.transforms import to_float
 from mggc.errors import MggcError
-from mggc.manifold.crops import CropSettings, multi_crop
+from mggc.manifold.crops import CropSettings, Views, multi_crop
 from mggc.manifold.encoder import Encoder, resize_images
+from mggc.manifold.stored import StoredImages, take
 from mggc.manifold.swav import LARGE_CROPS, SwavOutput, assign, swapped_prediction_loss
 from mggc.manifold.swav_state import SwavState
 from mggc.runtime import step_generator
-from mggc.shapes import ByteImages, Images
 
 WARMUP_SHARE = 0.1
 LARGEST_FROZEN_SHARE = 0.1
@@ -69,7 +68,7 @@ def learning_rate(step: int, *, total: int, peak: float) -> float:
 
 def update(
     state: SwavState,
-    crops: list[Images],
+    crops: Views,
     config: EncodeConfig,
     *,
     lr: float,
@@ -113,7 +112,7 @@ def _entropy(distributions: Tensor) -> Tensor:
 
 def fit_swav(
     state: SwavState,
-    images: ByteImages | UInt8[np.ndarray, "images channels height width"],
+    images: StoredImages,
     config: EncodeConfig,
     *,
     seed: int,
@@ -166,19 +165,18 @@ def crop_settings(encoder: Encoder, config: EncodeConfig, *, flip: bool) -> Crop
 
 
 def _crops(
-    images: ByteImages | UInt8[np.ndarray, "images channels height width"],
+    images: StoredImages,
     config: EncodeConfig,
     settings: CropSettings,
     *,
     seed: int,
     step: int,
     fabric: Fabric,
-) -> list[Images]:
+) -> Views:
     """This process's views of its part of batch ``step``, in [-1, 1]."""
     local_batch = config.batch_size // fabric.world_size
     rows = batch_rows(len(images), batch_size=local_batch * fabric.world_size, seed=seed, step=step)
-    own_rows = rows[fabric.global_rank :: fabric.world_size].numpy()
-    pixels = torch.as_tensor(np.ascontiguousarray(images[own_rows]))
+    pixels = take(images, rows[fabric.global_rank :: fabric.world_size])
     batch = resize_images(to_float(pixels.to(fabric.device)), image_size=settings.size)
     generator = step_generator(seed, "swav-crops", step, fabric.global_rank)
     return multi_crop(batch, generator, settings)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mggc.data.transforms import to_bytes, to_float
 from mggc.errors import MggcError
 from mggc.manifold.modes import evaluating
+from mggc.manifold.stored import take
 from mggc.shapes import Images
 
 PARTIAL_SUFFIX = ".partial"
@@ -39,7 +40,7 @@ def write_teacher_images(
     Raises:
         ValueError: ``batches`` hold more or fewer than ``count`` images, or ``count`` is not positive.
     """
-    partial_path = path.with_name(path.name + PARTIAL_SUFFIX)
+    partial_path = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
     try:
         with evaluating(generator) if isinstance(generator, nn.Module) else torch.no_grad():
             outputs = (to_bytes(generator(batch.to(device))).cpu().numpy() for batch in batches)
@@ -52,18 +53,19 @@ def write_teacher_images(
 def _store(
     path: Path, outputs: Iterable[UInt8[np.ndarray, "batch channels height width"]], *, count: int
 ) -> None:
-    stored, written = None, 0
-    for output in outputs:
-        if stored is None:
-            shape = (count, *output.shape[1:])
-            stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-        if written + len(output) > count:
-            raise ValueError(f"`batches` should hold `count = {count}` images. Found more.")
-        stored[written : written + len(output)] = output
-        written += len(output)
-    if stored is None or written < count:
+    # Written piece by piece, not through a memory map: on a full disk that would kill the process.
+    written = 0
+    with path.open("wb") as file:
+        for output in outputs:
+            if written == 0:
+                header = {"descr": "|u1", "fortran_order": False, "shape": (count, *output.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, header)
+            if written + len(output) > count:
+                raise ValueError(f"`batches` should hold `count = {count}` images. Found more.")
+            file.write(output.tobytes())
+            written += len(output)
+    if written < count or count < 1:
         raise ValueError(f"`batches` should hold `count = {count}` images, at least one. Found {written}.")
-    stored.flush()
 
 
 def open_teacher_images(path: Path) -> UInt8[np.ndarray, "images channels height width"]:
@@ -89,5 +91,4 @@ def teacher_batch(
     images: UInt8[np.ndarray, "images channels height width"], rows: Int[Tensor, " batch"]
 ) -> Images:
     """Those rows as float images in [-1, 1], on the device of ``rows``."""
-    # A copy, which a read-only memory map's rows need before PyTorch may hold them.
-    return to_float(torch.from_numpy(np.array(images[rows.cpu().numpy()])).to(rows.device))
+    return to_float(take(images, rows).to(rows.device))

@@ -12,7 +12,7 @@ ProtocolValue = str | int | float | bool | None
 class Measurement:
     """One figure of an evaluation. Without its protocol a figure compares with nothing, so they travel together."""
 
-    value: float | None
+    value: float | int | None
     """The figure; None where it is undefined or was not measured."""
     unit: str
     """``ms``, ``dB``, ``MACs``, ``share`` (0 to 1), or empty for a pure number."""
@@ -43,5 +43,5 @@ def metric_name(metric: str, *, features: str | None = None) -> str:
     return metric if features is None else f"{metric}[{features}]"
 
 
-def _finite(value: float | None) -> float | None:
+def _finite(value: float | int | None) -> float | int | None:
     return value if value is not None and math.isfinite(value) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from mggc.config import Settings
@@ -81,7 +81,8 @@ def save_network(
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     partial.mkdir(parents=True)
     try:
-        save_file(weights, partial / WEIGHTS_NAME, metadata={"format": FORMAT})
+        # Not `save_file`, whose error for a full disk is not the operating system's.
+        (partial / WEIGHTS_NAME).write_bytes(save(weights, metadata={"format": FORMAT}))
         (partial / CONFIG_NAME).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
         _move_into_place(partial, folder)
     finally:

@@ -56,7 +56,7 @@ class GruAgent(nn.Module):
         """Logits for all groups, one after the other, and this architecture's embedding."""
         # In full precision always: half precision would tie the logits of many channels, and gain nothing here.
         with torch.autocast(self.tokens.device.type, enabled=False):
-            states, embedding = self.gru(self.tokens, peer)
+            states, embedding = self.gru(self.tokens, peer.to(self.tokens.dtype))
             features = torch.relu(self.norm(states))[:, 0]
             logits = torch.cat([head(feature) for head, feature in zip(self.heads, features, strict=True)])
             return Choice(logits + self.offset, embedding)

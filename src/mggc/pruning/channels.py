@@ -5,7 +5,6 @@ from typing import Any, cast
 import torch
 import torch_pruning
 from torch import nn
-from torch.nn.utils import skip_init
 from torch_pruning import ops
 from torch_pruning.pruner import function as pruning_functions
 
@@ -85,7 +84,8 @@ def _trace(network: nn.Module, example: torch.Tensor) -> ChannelTable:
     # A stand-in for the image: without a layer that writes them, the graph would overlook the image's channels
     # where the network adds them to others or concatenates them with others.
     channels = example.shape[1]
-    image = skip_init(nn.Conv2d, channels, channels, 1, device=example.device, dtype=example.dtype)
+    with torch.random.fork_rng(devices=[]):
+        image = nn.Conv2d(channels, channels, 1).to(example)
     with torch.enable_grad():
         graph = torch_pruning.DependencyGraph().build_dependency(
             nn.Sequential(image, network),

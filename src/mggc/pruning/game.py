@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from mggc.config import GanMode, MacsConvention, NormMode, PruneConfig
 from mggc.gan.objectives import fake_loss, generator_loss, real_loss
+from mggc.gan.pairs import Source, Target
 from mggc.pruning.agents import Choice, FreeLogits, GruAgent, make_agent, silence
 from mggc.pruning.macs import MacsCounter
 from mggc.pruning.masks import MaskedNetwork, keep_probability, rescue_empty_groups, sample_mask
 from mggc.pruning.objectives import budget_penalty, sparsity_penalty
 from mggc.pruning.plan import ChannelPlan, check_budget, plan_from_scores
 from mggc.pruning.table import ChannelTable
-from mggc.shapes import Images
 
 
 class GameStep(NamedTuple):
@@ -110,7 +110,7 @@ class Game:
         self.d = Player(discriminator, discriminator_table, config, fabric, prunes=config.prune_discriminator)
         self.g_embedding = self.d_embedding = silence(generator_table.group_index.to(fabric.device))
 
-    def step(self, source: Images, neighbor: Images) -> GameStep:
+    def step(self, source: Source, neighbor: Target) -> GameStep:
         """Update both agents once.
 
         Args:
@@ -190,12 +190,12 @@ class Game:
         self.d_embedding, self.g_embedding = d_choice.embedding.detach(), g_choice.embedding.detach()
         return d_choice, g_choice
 
-    def _discriminator_loss(self, source: Images, neighbor: Images, fake: Images, d_mask: Tensor) -> Tensor:
+    def _discriminator_loss(self, source: Source, neighbor: Target, fake: Target, d_mask: Tensor) -> Tensor:
         real_logits = self._judge(source, neighbor, d_mask).float()
         fake_logits = self._judge(source, fake, d_mask).float()
         return real_loss(real_logits, self.gan_mode) + fake_loss(fake_logits, self.gan_mode)
 
-    def _judge(self, source: Images, image: Images, d_mask: Tensor) -> Tensor:
+    def _judge(self, source: Source, image: Target, d_mask: Tensor) -> Tensor:
         logits: Tensor = self.d.masked(
             torch.cat([source, image], dim=1) if self.conditional else image, d_mask
         )

@@ -70,12 +70,13 @@ class MacsCounter:
         """MACs of the network as it is."""
 
     def __call__(self, mask: KeepMask) -> Tensor:
-        """MACs under a keep mask, a float64 scalar: exact for 0/1 masks."""
-        extended = torch.cat([mask.double(), mask.new_ones(1, dtype=torch.float64)])
-        inputs = self._inputs.to(mask.device) @ extended
-        outputs = self._outputs.to(mask.device) @ extended
-        inputs = torch.where(self._depthwise.to(mask.device), 1.0, inputs)
-        return (self._cost.to(mask.device) * inputs * outputs).sum()
+        """MACs under a keep mask, a float64 scalar: exact for 0/1 masks (float32 on Apple's GPUs, which lack float64)."""
+        device, dtype = mask.device, torch.float32 if mask.device.type == "mps" else torch.float64
+        extended = torch.cat([mask.to(dtype), mask.new_ones(1, dtype=dtype)])
+        inputs = self._inputs.to(device, dtype) @ extended
+        outputs = self._outputs.to(device, dtype) @ extended
+        inputs = torch.where(self._depthwise.to(device), 1.0, inputs)
+        return (self._cost.to(device, dtype) * inputs * outputs).sum()
 
     @property
     def least(self) -> int:

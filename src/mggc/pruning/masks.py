@@ -31,9 +31,8 @@ def sample_mask(
     drive = -(logits + gumbel_noise(logits)) / tau
     soft = torch.sigmoid(drive)
     hard = rescue_empty_groups(soft.detach().round(), drive.detach(), table)
-    return hard + (
-        soft - soft.detach()
-    )  # In this order the second term is exactly zero, and masks exactly 0 or 1.
+    # In this order the second term is exactly zero, and masks are exactly 0 or 1.
+    return hard + (soft - soft.detach())
 
 
 def rescue_empty_groups(

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+LENGTHS = {"epochs", "decay_epochs"}
 
 
 def to_toml(settings: Settings) -> str:
@@ -56,20 +61,37 @@ def validate_config(content: dict[str, Any], *, source: str) -> CompressConfig:
         raise MggcError(f"{source}: {describe(error)}") from error
 
 
-def describe(error: ValidationError) -> str:
-    """The first thing wrong with some settings, in one line."""
+def dotted(location: tuple[int | str, ...]) -> str:
+    """The name of a setting in a file's words: ``train.batch_size``."""
+    return ".".join(str(part) for part in location)
+
+
+def describe(error: ValidationError, *, name: Callable[[tuple[int | str, ...]], str] = dotted) -> str:
+    """The first thing wrong with some settings, in one line.
+
+    Args:
+        error: What pydantic found.
+        name: What to call the setting at a location.
+    """
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {where}."
+        return f"there is no setting {name(first['loc'])}.{_hint(dotted(first['loc']))}"
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not where:
+    if not first["loc"]:
         return f"{message}."
-    return f"{where}: {message}. Found {first['input']!r}."
+    return f"{name(first['loc'])}: {message}. Found {first['input']!r}."
+
+
+def _hint(unknown: str) -> str:
+    close = get_close_matches(unknown, _flat(CompressConfig().model_dump()), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def merge(*layers: Settings | dict[str, Any]) -> dict[str, Any]:
-    """Nested dictionaries in which later layers win; of settings, only what was set explicitly counts."""
+    """Nested dictionaries in which later layers win; of settings, only what was set explicitly counts.
+
+    Epochs win over the ``updates`` of an earlier layer, which stand in their place otherwise.
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
         _merge_into(merged, layer.model_dump(exclude_unset=True) if isinstance(layer, Settings) else layer)
@@ -83,8 +105,12 @@ def differences(old: Settings, new: Settings) -> dict[str, tuple[Any, Any]]:
 
 
 def _merge_into(target: dict[str, Any], layer: dict[str, Any]) -> None:
+    if layer.keys() & LENGTHS and "updates" in target:
+        target["updates"] = None
     for name, value in layer.items():
-        if isinstance(value, dict) and isinstance(target.get(name), dict):
+        if isinstance(value, dict):
+            if not isinstance(target.get(name), dict):
+                target[name] = {}  # of its own: layers stay as they are
             _merge_into(target[name], value)
         else:
             target[name] = value
@@ -100,11 +126,17 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _toml(value: str | bool | int | float) -> str:
+    """A value as TOML writes it: like JSON, except for infinity, DEL, and characters beyond 16 bits."""
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _table(content: dict[str, Any], name: str = "") -> list[str]:
     scalars = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = [f"[{name}]"] if name else []
-    # A JSON string, number or boolean is a TOML one.
-    lines += [f"{key} = {json.dumps(value)}" for key, value in scalars.items()]
+    lines += [f"{key} = {_toml(value)}" for key, value in scalars.items()]
     for key, value in content.items():
         if isinstance(value, dict):
             lines += ["", *_table(value, f"{name}.{key}" if name else key)]

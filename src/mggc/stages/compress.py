@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mggc.config import CompressConfig
-from mggc.data.open import open_dataset
 from mggc.errors import MggcError
 from mggc.runs.rundir import RunDir
 from mggc.runs.settings import merge, validate_config
+from mggc.stages.check import open_for_compression
 from mggc.stages.context import Reporter, make_context
 from mggc.stages.encode import fit_encoder
 from mggc.stages.evaluate import evaluate, run_metrics
@@ -24,6 +24,7 @@ from mggc.stages.predict import predict
 from mggc.stages.prune import prune
 from mggc.stages.recover import recover_discriminator
 from mggc.stages.resolve import resolve
+from mggc.stages.source import GeneratorSource
 from mggc.stages.train_gan import train_gan
 
 
@@ -39,7 +40,7 @@ class CompressResult:
     """MACs that were allowed."""
     macs: dict[str, int]
     """MACs of ``original`` and ``compressed``, in the budget's convention."""
-    metrics: dict[str, dict[str, float | None]]
+    metrics: dict[str, dict[str, float | int | None]]
     """Figures of ``original`` and ``compressed`` by metric; with their protocols in the run's ``evaluate`` folder."""
 
     def to_json(self) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def compress_run(
     config: CompressConfig,
     out: Path,
     *,
-    generator: str | None = None,
+    generator: GeneratorSource | None = None,
     force: bool = False,
     reporter: Reporter | None = None,
 ) -> CompressResult:
@@ -60,7 +61,7 @@ def compress_run(
     Args:
         config: The configuration; what it leaves open is resolved here.
         out: The run's directory: new, empty, or an unfinished run with the same configuration.
-        generator: A run or a weights file to compress; trained from scratch when absent.
+        generator: What to compress; trained from scratch when absent.
         force: Take over a run made with another configuration.
         reporter: Where progress goes.
 
@@ -68,12 +69,12 @@ def compress_run(
         MggcError: Data, generator, budget or run directory are not usable; nothing was started then.
     """
     config = complete(config, generator)
-    if generator is not None and Path(generator).resolve() == out.resolve():
+    if generator is not None and generator.path.resolve() == out.resolve():
         raise MggcError(
             f"--out names the run {out} that --generator takes the original from; choose another folder."
         )
     # Both refuse what cannot work before anything is written.
-    dataset = open_dataset(config.data, config.model)
+    dataset = open_for_compression(config, trains=generator is None)
     predict(config, generator)
     context = make_context(RunDir.create(out, config, force=force), reporter, force=force, dataset=dataset)
     if generator is None:
@@ -89,14 +90,14 @@ def compress_run(
     return result_of(context.run)
 
 
-def complete(config: CompressConfig, generator: str | None) -> CompressConfig:
+def complete(config: CompressConfig, generator: GeneratorSource | None) -> CompressConfig:
     """The resolved configuration: what the user set, what the generator brings with it, and defaults.
 
     Raises:
         MggcError: There is no such generator.
     """
     merged = merge(inherited_settings(generator), config)
-    return resolve(validate_config(merged, source=generator or "settings"))
+    return resolve(validate_config(merged, source="settings" if generator is None else generator.name))
 
 
 def result_of(run: RunDir) -> CompressResult:

@@ -74,19 +74,20 @@ class Context:
         """Whether a stage still has something to do, for what it depends on now.
 
         Raises:
-            MggcError: It was finished for other dependencies, and redoing it was not allowed.
+            MggcError: It was begun or finished for other dependencies, and redoing it was not allowed.
         """
-        done = stage.done()
-        if done is None:
+        done, made_for = stage.done(), stage.made_for()
+        self.fabric.barrier()  # every process has read what the leader may now change
+        if made_for is None:
             return True
-        if done["digest"] == digest:
-            return False
+        if made_for == digest:
+            return done is None
         if not self.force:
+            state = "begun" if done is None else "finished"
             raise MggcError(
-                f"The stage {stage.name} of {self.run.path} was finished with other data, settings or earlier stages "
+                f"The stage {stage.name} of {self.run.path} was {state} with other data, settings or earlier stages "
                 "than there are now. Redo it with --force, or choose another run."
             )
-        self.fabric.barrier()  # every process has read what the leader now removes
         if self.leader:
             stage.clear()
         self.fabric.barrier()
@@ -106,7 +107,10 @@ def make_context(
         MggcError: The data set is missing or laid out otherwise, or the device is not present.
     """
     dataset = dataset or open_dataset(run.config.data, run.config.model)
-    return Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence(), force)
+    context = Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence(), force)
+    if context.leader:
+        run.clean()
+    return context
 
 
 def data_digest(context: Context) -> list[object]:

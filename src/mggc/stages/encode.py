@@ -11,6 +11,7 @@ from mggc.manifold.encoder import Encoder, build_encoder, embed, encoder_spec, l
 from mggc.manifold.swav_checkpoint import load_swav_checkpoint
 from mggc.manifold.swav_state import make_swav_state
 from mggc.manifold.swav_training import crop_settings, fit_swav, swav_updates
+from mggc.runs.atomic import write_folder_atomically
 from mggc.runs.logbook import read_log
 from mggc.runs.rundir import RunDir, digest_of
 from mggc.runtime import seed_step
@@ -40,9 +41,7 @@ def fit_encoder(context: Context) -> None:
         if check.warning is not None:
             context.reporter.message(f"Warning: {check.warning}")
     if context.leader:
-        folder = stage.path / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        save_encoder(encoder, folder)
+        write_folder_atomically(stage.path / FOLDER, lambda folder: save_encoder(encoder, folder))
         stage.finish(digest, encoder=encoder.name, **report)
     context.fabric.barrier()
 

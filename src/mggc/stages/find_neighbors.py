@@ -1,6 +1,7 @@
 """Stage ``neighbors``: teacher images, their embeddings, and each one's nearest (Eq. 1)."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from mggc.data.images import ImageSet
 from mggc.data.loaders import evaluation_batches
 from mggc.data.sources import game_sources
+from mggc.errors import MggcError
 from mggc.manifold.encoder import embed
 from mggc.manifold.neighbors import nearest_neighbors
 from mggc.manifold.pictures import neighbor_grid
@@ -49,6 +51,7 @@ def find_neighbors(context: Context) -> None:
     if not context.pending(stage, digest):
         return
     sources = game_sources(context.dataset, config.data)
+    check_count(len(sources), config.prune.neighbors)
     if context.leader:
         stage.path.mkdir(parents=True, exist_ok=True)
         generator = load_original(run, "generator").network.to(context.fabric.device)
@@ -63,6 +66,19 @@ def find_neighbors(context: Context) -> None:
         write_atomically(stage.path / INDICES, lambda path: _save(path, found.indices))
         stage.finish(digest, images=len(sources), k=config.prune.neighbors, encoder=encoder.name)
     context.fabric.barrier()
+
+
+def check_count(sources: int, neighbors: int) -> None:
+    """Refuse fewer source images than neighbours + 1.
+
+    Raises:
+        MggcError: An image would run out of others.
+    """
+    if sources <= neighbors:
+        raise MggcError(
+            f"{neighbors} neighbours of each image need at least {neighbors + 1} source images. Found {sources}. "
+            f"Lower --prune.neighbors to at most {sources - 1}, or add images with --extra-sources."
+        )
 
 
 def neighbors_digest(context: Context) -> str:
@@ -96,8 +112,9 @@ def _reported(context: Context, sources: ImageSet) -> Iterator[Images]:
 
 
 def _save(path: Path, indices: Tensor) -> None:
-    with path.open("wb") as file:
-        np.save(file, indices.cpu().numpy())
+    content = BytesIO()  # written to a file, numpy's own error does not say that the disk is full
+    np.save(content, indices.cpu().numpy())
+    path.write_bytes(content.getbuffer())
 
 
 def draw_neighborhoods(run: RunDir, count: int) -> Path:

@@ -1,70 +1,38 @@
 """Stage ``original``, when there is a generator already: take it over, with the partners that can be found."""
 
-import hashlib
-from pathlib import Path
-
 from mggc.errors import MggcError
-from mggc.networks.files import WEIGHTS_NAME, LoadedNetwork, load_network
-from mggc.networks.legacy import load_checkpoint
-from mggc.networks.partners import find_checkpoint, find_partners
+from mggc.networks.files import LoadedNetwork
 from mggc.networks.sizes import check_image_size
 from mggc.networks.specs import FactorySpec, GeneratorSpec, PatchSpec, PixelSpec
-from mggc.runs.rundir import RunDir, digest_of, is_run
+from mggc.runs.rundir import digest_of
 from mggc.stages.context import Context, data_digest
-from mggc.stages.load import load_any_generator
-from mggc.stages.networks import ROLES, Role, save_original
-
-# In that repository D_A judges the images of G_A, which are of domain B.
-PARTNERS: dict[str, dict[Role, str]] = {
-    "G": {"discriminator": "D"},
-    "G_A": {"discriminator": "D_A", "backward_generator": "G_B", "source_discriminator": "D_B"},
-    "G_B": {"discriminator": "D_B", "backward_generator": "G_A", "source_discriminator": "D_A"},
-}
+from mggc.stages.networks import Role, save_original
+from mggc.stages.source import GeneratorSource
 
 
-def import_gan(context: Context, source: str) -> None:
+def import_gan(context: Context, source: GeneratorSource) -> None:
     """Copy a trained generator and its partners into the run.
 
     Args:
         context: The run at work.
-        source: A run, a network's folder, or a checkpoint of pytorch-CycleGAN-and-pix2pix.
+        source: What the user named.
 
     Raises:
         MggcError: A network cannot be read or does not fit the data.
     """
-    stage, path = context.run.stage("original"), Path(source)
-    digest = digest_of("import", data_digest(context), _weights_digest(path))
+    stage = context.run.stage("original")
+    digest = digest_of("import", data_digest(context), source.digest())
     if not context.pending(stage, digest):
         return
-    networks = find_networks(path)
+    networks = source.networks()
     check_fit(networks["generator"], context)
     _check_discriminator(networks, context)
     if context.leader:
         for role, loaded in networks.items():
-            save_original(context.run, role, loaded.network, loaded.spec, f"imported from {path.name}")
-        stage.finish(digest, source=path.name, found=sorted(networks))
-    context.reporter.message(f"Imported {', '.join(networks)} from {path}.")
+            save_original(context.run, role, loaded.network, loaded.spec, f"imported from {source.path.name}")
+        stage.finish(digest, source=source.path.name, found=sorted(networks))
+    context.reporter.message(f"Imported {', '.join(networks)} from {source.name}.")
     context.fabric.barrier()
-
-
-def find_networks(path: Path) -> dict[Role, LoadedNetwork]:
-    """The generator that a path means, and the networks trained with it that lie beside it.
-
-    Raises:
-        MggcError: The generator cannot be read.
-    """
-    if is_run(path):
-        folder = RunDir.open(path).stage("original").path
-        return {role: load_network(folder / role) for role in ROLES if (folder / role).is_dir()}
-    networks: dict[Role, LoadedNetwork] = {"generator": load_any_generator(path)}
-    if not (path / WEIGHTS_NAME).is_file():
-        file = find_checkpoint(path)
-        beside = find_partners(file)
-        own = next((name for name, partner in beside.items() if partner == file), "G")
-        for role, name in PARTNERS.get(own, {}).items():
-            if name in beside:
-                networks[role] = load_checkpoint(beside[name])
-    return networks
 
 
 def generator_spec_of(loaded: LoadedNetwork) -> GeneratorSpec:
@@ -107,16 +75,3 @@ def _check_discriminator(networks: dict[Role, LoadedNetwork], context: Context) 
             f"The discriminator beside the generator reads {found} channels; {context.config.model} judges {wanted}. "
             "Set --model to what the generator was trained as, or move the discriminator away to have one recovered."
         )
-
-
-def _weights_digest(path: Path) -> str:
-    """A digest of the file that holds the generator's weights."""
-    if is_run(path):
-        path = path / "original" / "generator" / WEIGHTS_NAME
-    elif (path / WEIGHTS_NAME).is_file():
-        path = path / WEIGHTS_NAME
-    else:
-        path = find_checkpoint(path)
-    if not path.is_file():
-        raise MggcError(f"A trained generator was wanted at {path}; there is none yet.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

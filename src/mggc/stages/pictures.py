@@ -1,16 +1,18 @@
 """Pictures for people: source, original, compressed and target side by side."""
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
-
-from mggc.shapes import ByteImages
+from torch import Tensor
 
 SMALLEST_SIDE = 128
 GAP = 6
 HEADING = 24
 
 
-def comparison_grid(columns: list[ByteImages], titles: list[str], *, rows: int) -> Image.Image:
+def comparison_grid(
+    columns: list[UInt8[Tensor, "_ _ height width"]], titles: list[str], *, rows: int
+) -> Image.Image:
     """One column for each set of images, under its title; one row for each of the first ``rows`` images.
 
     Args:

@@ -1,6 +1,5 @@
 """What a budget will leave, said before any training."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -12,8 +11,9 @@ from mggc.pruning.channels import trace_channels
 from mggc.pruning.cut import cut
 from mggc.pruning.macs import MacsCounter
 from mggc.pruning.plan import check_budget, uniform_plan
-from mggc.stages.import_gan import find_networks, generator_spec_of
+from mggc.stages.import_gan import generator_spec_of
 from mggc.stages.networks import generator_spec
+from mggc.stages.source import GeneratorSource
 
 
 class Prediction(NamedTuple):
@@ -33,7 +33,7 @@ class Prediction(NamedTuple):
         return self._asdict()
 
 
-def predict(config: CompressConfig, generator: str | None) -> Prediction:
+def predict(config: CompressConfig, generator: GeneratorSource | None) -> Prediction:
     """The network that uniform width would leave under a resolved configuration's budget; nothing is written.
 
     Args:
@@ -49,7 +49,7 @@ def predict(config: CompressConfig, generator: str | None) -> Prediction:
         check_image_size(spec, size)
         network = build(spec)
     else:
-        loaded = find_networks(Path(generator))["generator"]
+        loaded = generator.networks()["generator"]
         check_image_size(generator_spec_of(loaded), size)
         network = loaded.network
     table = trace_channels(network, image_size=size)

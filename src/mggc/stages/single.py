@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from mggc.config import CompressConfig
-from mggc.data.open import open_dataset
 from mggc.errors import MggcError
-from mggc.runs.rundir import RunDir, StageName
+from mggc.runs.rundir import RunDir, StageName, what_matters
 from mggc.runs.settings import differences, merge, validate_config
+from mggc.stages.check import open_for_training
 from mggc.stages.context import Context, Reporter, make_context
 from mggc.stages.encode import fit_encoder
 from mggc.stages.evaluate import evaluate
@@ -36,7 +36,7 @@ def train_run(
         MggcError: Data or run directory are not usable.
     """
     config = resolve(config)
-    dataset = open_dataset(config.data, config.model)  # before anything is written
+    dataset = open_for_training(config)  # before anything is written
     run = RunDir.create(out, config, force=force)
     train_gan(make_context(run, reporter, force=force, dataset=dataset))
     return run
@@ -64,12 +64,20 @@ def run_stage(
     """
     run = RunDir.open(path)
     config = resolve(validate_config(merge(run.config.model_dump(), overrides), source=str(path)))
-    changed = differences(run.config, config)
+    changed = what_matters(differences(run.config, config))
     if changed and run.stage(name).done() is not None and not force:
         listed = ", ".join(f"{key} was {old!r} and is {new!r}" for key, (old, new) in changed.items())
         raise MggcError(
             f"The stage {name} of {path} is finished with other settings: {listed}. Redo it with --force."
         )
-    run.save_config(config)
-    STAGES[name](make_context(run, reporter, force=force))
-    return run
+    context = make_context(RunDir(path, config), reporter, force=force)
+    before = run.config
+    try:
+        if context.leader:
+            context.run.save_config(config)
+        STAGES[name](context)
+    except MggcError:
+        if context.leader:
+            run.save_config(before)  # settings that were refused are not the run's
+        raise
+    return context.run
