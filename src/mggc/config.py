@@ -247,6 +247,10 @@ class EvaluateConfig(Settings):
     """The images that metrics are computed on."""
     batch_size: PositiveInt = 16
     """Images in one forward pass; results do not depend on it."""
+    norm: NormMode = "running"
+    """Statistics in the generators' batch norms: the running ones, or those of each image alone."""
+    dropout: bool = False
+    """Keep dropout active; with ``norm = "batch"`` this is how pytorch-CycleGAN-and-pix2pix tests unless told otherwise."""
     neighbors: PositiveInt = 5
     """k of neighbourhood preservation."""
     latency_rounds: PositiveInt = 20

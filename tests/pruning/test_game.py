@@ -186,6 +186,9 @@ def test_what_players_hear_is_what_the_other_said_last() -> None:
     play(game, range(1))
     assert torch.equal(game.g_embedding, g_first.embedding)
     assert torch.equal(game.d_embedding, d_first.embedding)
+    g_logits, d_logits = game.logits()
+    assert torch.equal(g_logits, game.g.choose(d_first.embedding).logits)
+    assert torch.equal(d_logits, game.d.choose(g_first.embedding).logits)
     assert not game.g_embedding.requires_grad
 
 

@@ -84,14 +84,12 @@ def test_masks_are_exactly_zero_or_one_and_no_group_is_empty(
     assert all(piece.sum() >= 1 for piece in table.split(mask))
 
 
-@pytest.mark.parametrize("level", [5.0, 50.0, 1e4])
-def test_of_a_group_that_nobody_wants_one_channel_stays(level: float) -> None:
-    """At such logits every probability rounds to zero; the group still has a best channel."""
-    logits = level + torch.tensor([3.0, 1.0, 2.0, 0.0, 5.0])
+@pytest.mark.parametrize("level", [50.0, 1e4])
+def test_of_a_group_that_nobody_wants_the_best_channel_stays(level: float) -> None:
+    """At such logits every probability rounds to zero; one channel is still the likeliest."""
+    logits = torch.tensor([level + 300, level + 100, level, level + 200, -100.0])
     torch.manual_seed(0)
-    mask = sample_mask(logits * torch.tensor([1.0, 1.0, 1.0, 1.0, -1.0]), table_of(4, 1), tau=0.4)
-    assert mask.tolist()[-1] == 1
-    assert mask[:4].sum() == 1
+    assert sample_mask(logits, table_of(4, 1), tau=0.4).tolist() == [0, 0, 1, 0, 1]
 
 
 def test_only_empty_groups_are_rescued_by_their_best_channel_and_ties_by_the_first() -> None:

@@ -10,6 +10,7 @@ from pipeline_toys import few_letters, leftovers, results, tiny_config, write_ge
 from mggc.config import CompressConfig
 from mggc.stages.compress import compress_run
 from mggc.stages.loop import run_updates
+from mggc.stages.source import GeneratorSource
 
 STAGES_WITH_UPDATES = ("train_gan", "recover", "encode", "prune")
 LIFE = 3
@@ -38,7 +39,7 @@ def interrupt_every(updates: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"mggc.stages.{stage}.run_updates", run)
 
 
-def compress_in_lives(config: CompressConfig, out: Path, generator: str | None) -> int:
+def compress_in_lives(config: CompressConfig, out: Path, generator: GeneratorSource | None) -> int:
     """Run until it is finished, interrupted after every third update; the number of interruptions."""
     for life in range(100):
         with pytest.MonkeyPatch.context() as monkeypatch:
@@ -54,7 +55,7 @@ def compress_in_lives(config: CompressConfig, out: Path, generator: str | None) 
 
 class Case(NamedTuple):
     config: CompressConfig
-    generator: str | None = None
+    generator: GeneratorSource | None = None
 
 
 def pix2pix_from_folder(folder: Path) -> Case:
@@ -66,7 +67,7 @@ def pix2pix_glyphs_in_bf16(folder: Path) -> Case:
 
 
 def pix2pix_without_a_discriminator(folder: Path) -> Case:
-    return Case(tiny_config("pix2pix"), str(write_generator(folder / "generator")))
+    return Case(tiny_config("pix2pix"), GeneratorSource(str(write_generator(folder / "generator"))))
 
 
 def cyclegan_glyphs(folder: Path) -> Case:

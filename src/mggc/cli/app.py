@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -78,10 +79,19 @@ def _take_documentation_from_settings() -> None:
     AttributeDocstrings.get_attr_docs = attribute_docs  # type: ignore[assignment, method-assign]
 
 
-def main() -> None:
-    """Run the command line; exit with 0, with 2 after bad input, or with 130 after Ctrl-C."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit with 0, with 2 after bad input, or with 130 after Ctrl-C.
+
+    Args:
+        arguments: Those of this process when absent.
+    """
     try:
-        make_app()(print_error=False, exit_on_error=False, result_action="return_none")
+        make_app()(
+            sys.argv[1:] if arguments is None else arguments,
+            print_error=False,
+            exit_on_error=False,
+            result_action="return_none",
+        )
     except (MggcError, CycloptsError) as error:
         fail(one_line(error))
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mggc.cli.options import ForceOption, JsonOption
+from mggc.config import PositiveInt
 
 
 def translate_command(
@@ -14,6 +15,10 @@ def translate_command(
     outputs: Annotated[Path, Parameter(help="Folder for the results, PNG files of the same names.")],
     /,
     *,
+    tile: Annotated[
+        PositiveInt | None,
+        Parameter(help="Translate larger images in overlapping tiles of about this side, in pixels."),
+    ] = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -22,7 +27,9 @@ def translate_command(
     from mggc.stages.translate import translate_folder
 
     with ConsoleReporter() as reporter:
-        written = list(translate_folder(generator, inputs, outputs, force=force, reporter=reporter))
+        written = list(
+            translate_folder(generator, inputs, outputs, tile=tile, force=force, reporter=reporter)
+        )
     show(f"{len(written)} images written to {outputs}", as_json=json)
     if json:
         print_json({"images": len(written), "out": str(outputs)})

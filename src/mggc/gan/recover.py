@@ -7,17 +7,20 @@ validation images, real and generated, has fallen to a share of what guessing co
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
+from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mggc.config import GanMode, ObjectiveConfig
 from mggc.gan.adversary import Adversary
 from mggc.gan.objectives import fake_loss, real_loss
-from mggc.shapes import Images
+from mggc.gan.pairs import Source, Target
 
+Pair: TypeAlias = tuple[Float[Tensor, "_ _ height width"], Float[Tensor, "_ _ height width"]]
+"""A batch of source images and the like of target images; several batches need not have one length."""
 GUESSING: dict[GanMode, float] = {"hinge": 1.0, "vanilla": math.log(2), "lsgan": 0.25}
 """Loss of a discriminator that cannot tell: half the sum of its losses on real and on generated images."""
 
@@ -59,12 +62,12 @@ class Recovery:
         self.generator = generator.to(fabric.device).eval().requires_grad_(False)
         self.adversary = Adversary(discriminator.train(), config, fabric, gan_mode=gan_mode)
 
-    def update(self, source: Images, target: Images) -> Tensor:
+    def update(self, source: Source, target: Target) -> Tensor:
         """One update of the discriminator; its loss."""
         return self.adversary.learn(*self._inputs(source, target))
 
     @torch.no_grad()
-    def share_of_guessing(self, batches: list[tuple[Images, Images]]) -> float:
+    def share_of_guessing(self, batches: list[Pair]) -> float:
         """Loss on held-out images as a share of what guessing costs: 1 for ignorance, 0 for perfection.
 
         Norms use the statistics of the batch, as everywhere else in a discriminator's life; running ones are kept.
@@ -82,7 +85,7 @@ class Recovery:
         return (real_loss(real_logits, self.gan_mode) + fake_loss(fake_logits, self.gan_mode)) / 2
 
     @torch.no_grad()
-    def _inputs(self, source: Images, target: Images) -> tuple[Tensor, Tensor]:
+    def _inputs(self, source: Source, target: Target) -> tuple[Tensor, Tensor]:
         with self.fabric.autocast():
             fake = self.generator(source).float()
         if not self.conditional:
@@ -100,8 +103,8 @@ class Recovery:
 
 def recover(
     recovery: Recovery,
-    batches: Iterator[tuple[Images, Images]],
-    held_out: list[tuple[Images, Images]],
+    batches: Iterator[Pair],
+    held_out: list[Pair],
     *,
     target_share: float,
     check_every: int,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mggc.config import GanMode, MacsConvention, NormMode, PruneConfig
 from mggc.gan.objectives import fake_loss, generator_loss, real_loss
 from mggc.gan.pairs import Source, Target
+from mggc.networks.modes import set_modes
 from mggc.pruning.agents import Choice, FreeLogits, GruAgent, make_agent, silence
 from mggc.pruning.macs import MacsCounter
 from mggc.pruning.masks import MaskedNetwork, keep_probability, rescue_empty_groups, sample_mask
@@ -218,14 +219,8 @@ def decode_discriminator(logits: Tensor, table: ChannelTable, *, prunes: bool) -
 def freeze(network: nn.Module, *, norm: NormMode, dropout: bool) -> None:
     """Fix a network's weights and set each layer's mode for the game.
 
-    ``norm="batch"`` normalizes with the statistics of the batch and leaves the running ones untouched: a discriminator
-    was never trained otherwise, and a mask shifts every activation of a generator. Modes are set layer by layer, since
-    tracing leaves networks in eval mode.
+    ``norm="batch"`` is the default for both: a discriminator was never trained otherwise, and a mask shifts every
+    activation of a generator. Modes are set layer by layer, since tracing leaves networks in eval mode.
     """
     network.requires_grad_(False)
-    for module in network.modules():
-        module.training = False
-        if isinstance(module, nn.BatchNorm2d) and norm == "batch":
-            module.training, module.track_running_stats = True, False
-        if isinstance(module, nn.modules.dropout._DropoutNd):
-            module.training = dropout
+    set_modes(network, norm=norm, dropout=dropout)

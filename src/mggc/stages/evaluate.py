@@ -20,9 +20,11 @@ from mggc.metrics.paired import mean_absolute_error, psnr, ssim
 from mggc.metrics.results import Measurement, metric_name
 from mggc.metrics.segmentation import ink_mean_iou
 from mggc.networks.files import WEIGHTS_NAME, load_network
+from mggc.networks.modes import set_modes
 from mggc.pruning.macs import count_macs
 from mggc.runs.atomic import read_json, write_atomically, write_json
 from mggc.runs.rundir import RunDir, digest_of
+from mggc.runtime import seed_step
 from mggc.shapes import ByteImages
 from mggc.stages.context import Context, Progress
 from mggc.stages.encode import run_encoder
@@ -108,14 +110,17 @@ def stack_first(split: Split, rows: int, image_size: int) -> ByteImages:
 def _translate(
     context: Context, split: Split, encoder: Encoder, network: nn.Module, folder: Path, number: int
 ) -> _Subject:
-    """Run a network over the split's sources in eval mode; images are rounded to 8 bits as files would be."""
+    """Run a network over the split's sources in the configured mode; images are rounded to 8 bits as files would be."""
     config, device = context.config, context.fabric.device
-    network.to(device).eval()
+    set_modes(network.to(device), norm=config.evaluate.norm, dropout=config.evaluate.dropout)
+    seed_step(config.seed, "evaluate")  # for dropout
+    # Statistics of one image alone, whatever the batch size is.
+    batch_size = 1 if config.evaluate.norm == "batch" else config.evaluate.batch_size
     images: list[ByteImages] = []
     total, done = 2 * len(split.source), number * len(split.source)
     with torch.inference_mode():
         for batch in evaluation_batches(
-            split.source, image_size=config.data.image_size, batch_size=config.evaluate.batch_size
+            split.source, image_size=config.data.image_size, batch_size=batch_size
         ):
             images.append(to_bytes(network(batch.to(device))).cpu())
             done += len(batch)
@@ -133,7 +138,8 @@ def _measure(
         "sources": len(split.source),
         "targets": len(split.target),
         "image_size": config.data.image_size,
-        "mode": "eval",
+        "batch_norm": "running statistics" if config.evaluate.norm == "running" else "per image",
+        "dropout": "on" if config.evaluate.dropout else "off",
         "pixels": "8 bit",
         "seed": config.seed,
     }
@@ -147,11 +153,14 @@ def _measure(
             **_cost_figures(context, subject),
         }
     k = min(config.evaluate.neighbors, len(split.source) - 1)
-    preserved = neighborhood_preservation(subjects["original"].features, subjects["compressed"].features, k)
-    key = metric_name(f"neighborhood_preservation@{k}", features=encoder.name)
-    figures["compressed"][key] = Measurement(
-        preserved, "share", {**protocol, "features": encoder.name, "k": k}
-    )
+    if k > 0:
+        preserved = neighborhood_preservation(
+            subjects["original"].features, subjects["compressed"].features, k
+        )
+        key = metric_name(f"neighborhood_preservation@{k}", features=encoder.name)
+        figures["compressed"][key] = Measurement(
+            preserved, "share", {**protocol, "features": encoder.name, "k": k}
+        )
     for name, latency in _latencies(context, subjects).items():
         figures[name]["latency"] = latency
     return figures
@@ -187,6 +196,9 @@ def _ink_figures(
 
 
 def _feature_figures(encoder: str, real: Tensor, fake: Tensor, protocol: dict[str, Any]) -> Figures:
+    """Distances between sets of images; none of them is defined for a single image."""
+    if min(len(real), len(fake)) < 2:
+        return {}
     protocol = {**protocol, "features": encoder}
     k = min(5, len(real) - 1, len(fake) - 1)
     local = density_coverage(real, fake, k)

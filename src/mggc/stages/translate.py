@@ -4,26 +4,26 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import torch
 from PIL import Image
-from torch import nn
-from torch.nn import functional as F
 
 from mggc.data.images import list_images
 from mggc.data.pillow import Channels, decode, from_pillow, to_pillow
-from mggc.data.transforms import to_bytes, to_float
+from mggc.deploy.any_size import translate
 from mggc.errors import MggcError
-from mggc.networks.sizes import minimum_size, size_multiple
-from mggc.networks.specs import NetworkSpec
 from mggc.runs.atomic import write_atomically
-from mggc.shapes import ByteImage, Images
 from mggc.stages.context import Progress, Reporter
 from mggc.stages.import_gan import generator_spec_of
 from mggc.stages.load import load_any_generator
 
 
 def translate_folder(
-    source: Path, inputs: Path, outputs: Path, *, force: bool = False, reporter: Reporter | None = None
+    source: Path,
+    inputs: Path,
+    outputs: Path,
+    *,
+    tile: int | None = None,
+    force: bool = False,
+    reporter: Reporter | None = None,
 ) -> Iterator[Path]:
     """Translate every image below a folder, yielding each file as it is written.
 
@@ -31,6 +31,7 @@ def translate_folder(
         source: A run, a network's folder or a weights file.
         inputs: Folder of images, of any size.
         outputs: Where PNG files of the same names go.
+        tile: Side of the tiles that larger images are translated in, in pixels; absent: at once.
         force: Replace files that are there already.
         reporter: Where progress goes.
 
@@ -55,7 +56,7 @@ def translate_folder(
         )
     for number, (path, target) in enumerate(targets.items(), start=1):
         image = from_pillow(decode(path, channels=channels))
-        picture = to_pillow(translate(loaded.network, loaded.spec, image))
+        picture = to_pillow(translate(loaded.network, loaded.spec, image, tile=tile))
         write_atomically(target, partial(_save_png, picture))
         if reporter is not None:
             reporter.progress(Progress("translate", number, len(targets), {}))
@@ -64,26 +65,3 @@ def translate_folder(
 
 def _save_png(picture: Image.Image, path: Path) -> None:
     picture.save(path, format="PNG")
-
-
-@torch.inference_mode()
-def translate(generator: nn.Module, spec: NetworkSpec, image: ByteImage) -> ByteImage:
-    """One image of any size: padded by reflection to a size that the network takes, translated, cropped back."""
-    height, width = image.shape[-2:]
-    padded = pad_to_multiple(to_float(image[None]), multiple=size_multiple(spec), minimum=minimum_size(spec))
-    device = next(generator.parameters()).device
-    return to_bytes(generator(padded.to(device))).cpu()[0, :, :height, :width]
-
-
-def pad_to_multiple(images: Images, *, multiple: int, minimum: int) -> Images:
-    """Pad on the right and below by reflection, repeatedly where the image is smaller than the padding."""
-    for axis in (-1, -2):
-        size = images.shape[axis]
-        wanted = max(minimum, -(-size // multiple) * multiple)
-        while images.shape[axis] < wanted:
-            room = wanted - images.shape[axis]
-            # Reflection can add at most size - 1 pixels at a time; an image of one pixel is repeated instead.
-            step = min(room, max(images.shape[axis] - 1, 1))
-            padding = (0, step, 0, 0) if axis == -1 else (0, 0, 0, step)
-            images = F.pad(images, padding, mode="reflect" if images.shape[axis] > 1 else "replicate")
-    return images

@@ -1,0 +1,94 @@
+"""Images of any size through a generator that takes certain sizes only: padding, and tiles for images too large at once."""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mggc.data.transforms import to_bytes, to_float
+from mggc.networks.sizes import minimum_size, size_multiple
+from mggc.networks.specs import NetworkSpec
+from mggc.shapes import ByteImage, Images
+
+OVERLAP_SHARE = 0.25
+
+
+@torch.inference_mode()
+def translate(
+    generator: nn.Module, spec: NetworkSpec, image: ByteImage, *, tile: int | None = None
+) -> UInt8[Tensor, "target_channels height width"]:
+    """One image of any size: padded by reflection to a size that the network takes, translated, cropped back.
+
+    Args:
+        generator: In eval mode.
+        spec: Its specification, which says what sizes it takes.
+        image: The image.
+        tile: Translate in overlapping square tiles of about this side, in pixels, where the image is larger; absent:
+            at once. Tiles cost less memory, and norms with statistics of their own may make them differ a little.
+    """
+    multiple, minimum = size_multiple(spec), minimum_size(spec)
+    images = to_float(image[None])
+    height, width = image.shape[-2:]
+    if tile is not None and max(height, width) > tile:
+        side = max(minimum, -(-tile // multiple) * multiple)
+        return to_bytes(_tiled(generator, images, side))[0]
+    padded = pad_to_multiple(images, multiple=multiple, minimum=minimum)
+    return to_bytes(_run(generator, padded))[0, :, :height, :width]
+
+
+def _run(generator: nn.Module, images: Images) -> Tensor:
+    output: Tensor = generator(images.to(next(generator.parameters()).device)).cpu()
+    return output
+
+
+def _tiled(generator: nn.Module, images: Images, side: int) -> Tensor:
+    """Translate overlapping tiles and blend them, each weighted down towards its edges."""
+    height, width = images.shape[-2:]
+    padded = pad_to_multiple(images, multiple=1, minimum=side)
+    window = _window(side)
+    total: Tensor | None = None
+    weight = torch.zeros(1, 1, *padded.shape[-2:])
+    for top in _starts(padded.shape[-2], side):
+        for left in _starts(padded.shape[-1], side):
+            place = (..., slice(top, top + side), slice(left, left + side))
+            output = _run(generator, padded[place])
+            if total is None:
+                total = torch.zeros(1, output.shape[1], *padded.shape[-2:])
+            total[place] += output * window
+            weight[place] += window
+    if total is None:
+        raise ValueError("An image has at least one pixel.")
+    return (total / weight)[..., :height, :width]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin: evenly spread, overlapping by at least the overlap's share, the last one flush with the end."""
+    if length <= side:
+        return [0]
+    step = int(side * (1 - OVERLAP_SHARE))
+    count = -(-(length - side) // step) + 1
+    return [round(number * (length - side) / (count - 1)) for number in range(count)]
+
+
+def _window(side: int) -> Float[Tensor, "side side"]:
+    """1 in the middle, falling linearly towards the edges over the overlap, never zero."""
+    ramp = max(1, int(side * OVERLAP_SHARE))
+    distance = torch.arange(1, side + 1).minimum(torch.arange(side, 0, -1))
+    profile = (distance / ramp).clamp(max=1)
+    return profile[:, None] * profile
+
+
+def pad_to_multiple(
+    images: Images, *, multiple: int, minimum: int
+) -> Float[Tensor, "batch channels padded_height padded_width"]:
+    """Pad on the right and below by reflection, repeatedly where the image is smaller than the padding."""
+    for axis in (-1, -2):
+        size = images.shape[axis]
+        wanted = max(minimum, -(-size // multiple) * multiple)
+        while images.shape[axis] < wanted:
+            room = wanted - images.shape[axis]
+            # Reflection can add at most size - 1 pixels at a time; an image of one pixel is repeated instead.
+            step = min(room, max(images.shape[axis] - 1, 1))
+            padding = (0, step, 0, 0) if axis == -1 else (0, 0, 0, step)
+            images = F.pad(images, padding, mode="reflect" if images.shape[axis] > 1 else "replicate")
+    return images
