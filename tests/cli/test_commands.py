@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cli_toys import mggc
 from PIL import Image
-from pipeline_toys import few_letters, leftovers, results, tiny_config, tiny_settings, write_domains
+from pipeline_toys import draw, few_letters, leftovers, results, tiny_config, tiny_settings, write_domains
 
 from mggc.config import DEMO, CompressConfig
 from mggc.runs.rundir import RunDir
@@ -37,7 +37,17 @@ def test_compress_prints_one_object_and_tells_people_everything_on_stderr(
     capsys: Capture, tmp_path: Path, pairs: Path
 ) -> None:
     config = write_config(tmp_path / "my.toml", tiny_settings("pix2pix"))
-    arguments = ("compress", pairs, "--config", config, "--out", tmp_path / "run", "--budget", "0.4", "--json")
+    arguments = (
+        "compress",
+        pairs,
+        "--config",
+        config,
+        "--out",
+        tmp_path / "run",
+        "--budget",
+        "0.4",
+        "--json",
+    )
     first = mggc(capsys, *arguments)
     assert_is_a_result(first.json, 0.4)
     for stage in ("original", "encode", "neighbors", "prune", "finetune", "evaluate"):
@@ -130,6 +140,34 @@ def test_force_redoes_only_what_depends_on_the_change(
         name for name in before if name.startswith(("original/", "encode/", "neighbors/", "prune/"))
     }
     assert "compressed/model.safetensors" not in same
+
+
+def test_a_stage_on_results_that_are_out_of_date_says_what_to_redo(capsys: Capture, run: Path) -> None:
+    assert mggc(capsys, "neighbors", run, "-k", 3, "--force").code == 0
+    for stage, stale in (("finetune", "prune"), ("prune", None), ("finetune", None)):
+        answer = mggc(capsys, stage, run, "--force")
+        assert answer.code == (0 if stale is None else 2), answer.err
+        assert stale is None or f"Redo it first: mggc {stale} {run} --force." in answer.err
+    assert mggc(capsys, "prune", run, "--neighbors", 1, "--force").code == 2, "the neighbourhoods have 3"
+
+
+def test_further_sources_are_found_neighbours_without_training_again(
+    capsys: Capture, run: Path, pairs: Path, tmp_path: Path
+) -> None:
+    before = results(run)
+    (tmp_path / "extra").mkdir()
+    draw((32, 32), 1).save(tmp_path / "extra" / "more.png")
+    config = write_config(
+        tmp_path / "my.toml",
+        tiny_settings("pix2pix", data={"extra_sources": str(tmp_path / "extra")}),
+    )
+    answer = mggc(capsys, "compress", pairs, "--config", config, "--out", run, "--force")
+    assert answer.code == 0
+    after = results(run)
+    assert after["neighbors/done.json"]["images"] == before["neighbors/done.json"]["images"] + 1
+    assert after["original/done.json"] == before["original/done.json"]
+    assert after["encode/done.json"] == before["encode/done.json"]
+    assert after["prune/done.json"] != before["prune/done.json"]
 
 
 def test_another_precision_is_another_run(capsys: Capture, run: Path) -> None:
@@ -236,7 +274,9 @@ def test_cyclegan_on_folders_goes_through(capsys: Capture, tmp_path: Path) -> No
     assert leftovers(tmp_path) == []
 
 
-def test_a_run_is_compressed_again_from_its_original(capsys: Capture, tmp_path: Path, finished: Path, pairs: Path) -> None:
+def test_a_run_is_compressed_again_from_its_original(
+    capsys: Capture, tmp_path: Path, finished: Path, pairs: Path
+) -> None:
     config = write_config(tmp_path / "my.toml", tiny_settings("pix2pix"))
     arguments = ("compress", pairs, "--config", config, "--generator", finished, "--out")
     answer = mggc(capsys, *arguments, tmp_path / "run", "--budget", "50%", "--json")

@@ -97,7 +97,7 @@ def test_general_group_convolutions_and_counted_channels_stay_whole() -> None:
 def test_a_convolution_that_runs_twice_counts_twice() -> None:
     table = trace_channels(Shared(), image_size=8)
     twice = next(entry for entry in table.convs if entry.name == "twice")
-    assert twice.output_positions == 8 * 8 + 4 * 4
+    assert twice.input_positions == twice.output_positions == 8 * 8 + 4 * 4
 
 
 class Code(nn.Module):

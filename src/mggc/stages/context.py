@@ -93,6 +93,20 @@ class Context:
         self.fabric.barrier()
         return True
 
+    def require_current(self, stage: StageDir, digest: str) -> str:
+        """The digest of a finished stage, which has to be for what it depends on now.
+
+        Raises:
+            MggcError: It is not finished, or was finished for something else; the message names the command to run.
+        """
+        command = f"mggc {stage.name} {self.run.path}"
+        if stage.require(command)["digest"] != digest:
+            raise MggcError(
+                f"The stage {stage.name} of {self.run.path} was finished with other settings or earlier stages than "
+                f"there are now. Redo it first: {command} --force."
+            )
+        return digest
+
 
 def make_context(
     run: RunDir,
@@ -116,4 +130,5 @@ def make_context(
 def data_digest(context: Context) -> list[object]:
     """What a stage depends on that reads the data: how it is read, and a fingerprint of what is there."""
     config = context.config
-    return [config.model, config.seed, config.data.model_dump(exclude={"data"}), fingerprint(context.dataset)]
+    reading = config.data.model_dump(exclude={"data", "extra_sources"})
+    return [config.model, config.seed, reading, fingerprint(context.dataset)]

@@ -26,7 +26,7 @@ CHECKED_IMAGES = 1000
 def fit_encoder(context: Context) -> None:
     """Train the encoder, or continue, or take the user's; warn when it has collapsed."""
     config, stage = context.config, context.run.stage("encode")
-    digest = digest_of("encode", data_digest(context), config.encode.model_dump())
+    digest = digest_of("encode", data_digest(context), config.encode.model_dump(), config.runtime.precision)
     if not context.pending(stage, digest):
         return
     if config.encode.weights is not None:

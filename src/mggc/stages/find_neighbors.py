@@ -83,10 +83,12 @@ def check_count(sources: int, neighbors: int) -> None:
 
 def neighbors_digest(context: Context) -> str:
     """What neighbourhoods depend on: the generator, the encoder, the sources and k."""
-    run = context.run
+    run, config = context.run, context.config
     original = run.stage("original").require(f"mggc train DATA --out {run.path}")
     encode = run.stage("encode").require(f"mggc encode {run.path}")
-    return digest_of("neighbors", original["digest"], encode["digest"], context.config.prune.neighbors)
+    sources = game_sources(context.dataset, config.data)
+    keys = [sources.key(index) for index in range(len(sources))]
+    return digest_of("neighbors", original["digest"], encode["digest"], config.prune.neighbors, keys)
 
 
 def run_neighborhoods(run: RunDir) -> Neighborhoods:

@@ -21,7 +21,7 @@ from mggc.runtime import seed_step, step_generator
 from mggc.shapes import Images
 from mggc.stages.context import Context
 from mggc.stages.networks import ROLES, Role, generator_table, has_original, load_original
-from mggc.stages.prune import prune_digest, run_plans
+from mggc.stages.prune import current_plans_digest, run_plans
 from mggc.stages.train_gan import make_gan, run_training
 
 OBJECTIVES = {
@@ -34,7 +34,8 @@ OBJECTIVES = {
 def finetune(context: Context) -> None:
     """Cut, recompute batch-norm statistics, finetune (or continue), and write ``compressed/``."""
     config, stage = context.config, context.run.stage("finetune")
-    digest = digest_of("finetune", prune_digest(context), config.finetune.model_dump())
+    plans_digest = current_plans_digest(context)
+    digest = digest_of("finetune", plans_digest, config.finetune.model_dump(), config.runtime.precision)
     if not context.pending(stage, digest):
         return
     kind = finetuning_kind(context.run)

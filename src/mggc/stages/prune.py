@@ -45,7 +45,8 @@ def prune(context: Context) -> None:
         MggcError: The budget is below what one channel in every group costs.
     """
     config, stage = context.config, context.run.stage("prune")
-    digest = prune_digest(context)
+    precision = config.runtime.precision
+    digest = prune_digest(context, precision)
     if not context.pending(stage, digest):
         return
     generator = load_original(context.run, "generator").network
@@ -63,16 +64,45 @@ def prune(context: Context) -> None:
             stage.path / PLAN_NAME,
             {"generator": plans.generator.to_json(), "discriminator": plans.discriminator.to_json()},
         )
-        stage.finish(digest, method=config.prune.method, budget=budget, macs=macs, total_macs=counter.total)
+        stage.finish(
+            digest,
+            method=config.prune.method,
+            budget=budget,
+            macs=macs,
+            total_macs=counter.total,
+            precision=precision,
+        )
     context.fabric.barrier()
 
 
-def prune_digest(context: Context) -> str:
-    """What the choice of channels depends on."""
-    config = context.config
+def prune_digest(context: Context, precision: str) -> str:
+    """What the choice of channels depends on.
+
+    Raises:
+        MggcError: The neighbourhoods are not there, or were found for other networks, images or settings.
+    """
+    config, run = context.config, context.run
+    recovered = run.stage("recover").done()
     return digest_of(
-        "prune", neighbors_digest(context), config.prune.model_dump(), config.budget, config.macs_convention
+        "prune",
+        context.require_current(run.stage("neighbors"), neighbors_digest(context)),
+        None if recovered is None else recovered["digest"],
+        config.prune.model_dump(),
+        config.budget,
+        config.macs_convention,
+        precision,
     )
+
+
+def current_plans_digest(context: Context) -> str:
+    """The digest of the finished stage.
+
+    Raises:
+        MggcError: It is not finished, or was finished for something else than there is now.
+    """
+    stage = context.run.stage("prune")
+    done = stage.require(f"mggc prune {context.run.path}")
+    return context.require_current(stage, prune_digest(context, done["precision"]))
 
 
 def run_plans(run: RunDir) -> Plans:

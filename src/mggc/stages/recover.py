@@ -32,7 +32,11 @@ def recover_discriminator(context: Context) -> None:
     if has_original(run, "discriminator") and stage.done() is None:
         return
     digest = digest_of(
-        "recover", original["digest"], config.recover.model_dump(), config.network.model_dump()
+        "recover",
+        original["digest"],
+        config.recover.model_dump(),
+        config.network.model_dump(),
+        config.runtime.precision,
     )
     if not context.pending(stage, digest):
         return

@@ -43,7 +43,13 @@ def train_gan(context: Context) -> None:
 def train_digest(context: Context) -> str:
     """What a training from scratch depends on."""
     config = context.config
-    return digest_of("train", data_digest(context), config.network.model_dump(), config.train.model_dump())
+    return digest_of(
+        "train",
+        data_digest(context),
+        config.network.model_dump(),
+        config.train.model_dump(),
+        config.runtime.precision,
+    )
 
 
 def make_gan(
