@@ -43,19 +43,19 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny_settings(model: Model, data: Path | str = "glyphs", **sections: dict[str, Any]) -> dict[str, Any]:
+def tiny_settings(model: Model, folder: Path | str = "glyphs", **sections: dict[str, Any]) -> dict[str, Any]:
     """Nested settings of a tiny run, with further settings by section."""
     network = {"generator_name": "unet_32"} if model == "pix2pix" else {"generator_name": "resnet_6blocks"}
-    settings = {**TINY, "model": model, "data": {**TINY["data"], "data": str(data)}}
+    settings = {**TINY, "model": model, "data": {**TINY["data"], "data": str(folder)}}
     settings["network"] = {**TINY["network"], **network}
     for section, changes in sections.items():
         settings[section] = {**settings.get(section, {}), **changes}
     return settings
 
 
-def tiny_config(model: Model, data: Path | str = "glyphs", **sections: dict[str, Any]) -> CompressConfig:
+def tiny_config(model: Model, folder: Path | str = "glyphs", **sections: dict[str, Any]) -> CompressConfig:
     """The configuration of a tiny run."""
-    return CompressConfig.model_validate(tiny_settings(model, data, **sections))
+    return CompressConfig.model_validate(tiny_settings(model, folder, **sections))
 
 
 def few_letters(monkeypatch: pytest.MonkeyPatch) -> None:

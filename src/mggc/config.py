@@ -154,11 +154,11 @@ class EncodeConfig(Settings):
     """Total updates in place of epochs."""
     batch_size: PositiveInt = 64
     """Images in one update."""
-    lr: PositiveFloat = 1e-3
+    lr: PositiveFloat = 5e-4
     """AdamW's learning rate after warm-up; it falls to zero along a cosine."""
     weight_decay: NonNegativeFloat = 1e-4
     """AdamW's weight decay."""
-    prototypes: PositiveInt = 60
+    prototypes: PositiveInt = 300
     """Cluster centres. The published 3,000 make sets of a few thousand images stall at ln(prototypes)."""
     projection_dim: PositiveInt = 128
     """Dimensions of the projection that is compared with the prototypes."""
@@ -170,7 +170,17 @@ class EncodeConfig(Settings):
     """Row and column normalizations of the assignments."""
     local_crops: NonNegativeInt = 4
     """Small crops in addition to the two large ones."""
-    queue_batches: NonNegativeInt = 4
+    large_crop_from: Share = 0.4
+    """Least area of a large crop, as a share of the image; published: 0.14, which small sets hardly learn from."""
+    small_crop_from: Share = 0.15
+    """Least area of a small crop."""
+    small_crop_to: Share = 0.4
+    """Largest area of a small crop."""
+    jitter: NonNegativeFloat = 0.4
+    """Strength of the changes of brightness, contrast and colour; published: 0.8."""
+    blur_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the crops that are blurred."""
+    queue_batches: NonNegativeInt = 8
     """Past batches whose features take part in the assignments."""
     freeze_prototypes: NonNegativeInt = 100
     """Updates at the start in which the prototypes do not move."""
@@ -327,14 +337,25 @@ def parse_budget(budget: str, *, total_macs: int) -> int:
     return int(share * total_macs)
 
 
+DEMO_ENCODER = EncodeConfig(
+    width=16,
+    image_size=32,
+    updates=500,
+    batch_size=64,
+    prototypes=400,
+    local_crops=2,
+    jitter=0.2,
+    blur_share=0.0,
+)
+
 # What `mggc demo` runs. A few minutes on two cores; results stand in LOG.md.
 DEMO: dict[Model, CompressConfig] = {
     "pix2pix": CompressConfig(
         model="pix2pix",
         data=DataConfig(data="glyphs", image_size=64),
         network=NetworkConfig(ngf=16),
-        train=TrainConfig(updates=1500, batch_size=16),
-        encode=EncodeConfig(width=16, updates=300, batch_size=64, local_crops=2),
+        train=TrainConfig(updates=1200, batch_size=16),
+        encode=DEMO_ENCODER,
         prune=PruneConfig(updates=600, batch_size=16),
         finetune=FinetuneConfig(updates=800, batch_size=16),
     ),
@@ -343,7 +364,7 @@ DEMO: dict[Model, CompressConfig] = {
         data=DataConfig(data="glyphs", image_size=64),
         network=NetworkConfig(ngf=16),
         train=TrainConfig(updates=900, batch_size=4),
-        encode=EncodeConfig(width=16, updates=300, batch_size=64, local_crops=2),
+        encode=DEMO_ENCODER,
         prune=PruneConfig(updates=400, batch_size=8),
         finetune=FinetuneConfig(updates=300, batch_size=4),
     ),

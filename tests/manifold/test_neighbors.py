@@ -168,7 +168,7 @@ class FlatIndex:
 def test_faiss_gives_the_same_answers(monkeypatch, kind, images):
     monkeypatch.setitem(sys.modules, "faiss", SimpleNamespace(IndexFlatIP=FlatIndex, __spec__=object()))
     embeddings = random_embeddings(images, 12, 0, kind=kind)
-    queries = random_embeddings(9, 12, 1, kind=kind)
+    queries = random_embeddings(9, 12, 1)
     for arguments in ({}, {"exclude_self": False}, {"queries": queries}):
         exact = nearest_neighbors(embeddings, 5, backend="exact", **arguments)
         faiss = nearest_neighbors(embeddings, 5, backend="faiss", **arguments)

@@ -125,7 +125,7 @@ def test_a_failed_save_leaves_the_old_network_and_nothing_else(tmp_path, monkeyp
     def disk_full(*_, **__) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mggc.networks.files.save_file", disk_full)
+    monkeypatch.setattr("mggc.networks.files.save", disk_full)
     with pytest.raises(OSError, match="No space"):
         save_network(tmp_path / "net", make(spec), spec=spec, overwrite=True)
     assert load_network(tmp_path / "net").provenance == {"take": 1}

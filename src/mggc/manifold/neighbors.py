@@ -60,7 +60,8 @@ def nearest_neighbors(
     columns = grid_units(embeddings)
     rows = columns if queries is None else grid_units(queries)
     if _wants_faiss(backend, images=len(columns)):
-        propose = partial(faiss_candidates, faiss_index(columns), signed=bool((columns < 0).any()))
+        signed = bool((columns < 0).any() or (rows < 0).any())
+        propose = partial(faiss_candidates, faiss_index(columns), signed=signed)
     else:
         propose = partial(blocked_candidates, columns, block_columns=block_columns)
     found = [Neighbors.empty(k, like=columns)]

@@ -83,6 +83,9 @@ class SwavModel(nn.Module):
             nn.BatchNorm1d(encoder.dim),
             nn.ReLU(),
             nn.Linear(encoder.dim, projection_dim),
+            # Not in the published head. Without it small sets of images alike stall at ln(prototypes): all projections
+            # start in one narrow cone, and every prototype is equally near. It takes the cone's axis out.
+            nn.BatchNorm1d(projection_dim, affine=False),
         )
         self.prototypes = nn.Linear(projection_dim, prototypes, bias=False)
         self.normalize_prototypes()
@@ -95,8 +98,9 @@ class SwavModel(nn.Module):
     def forward(self, crops: Views) -> SwavOutput:
         """Projections and scores of crops of the same images; crops of one size in a row share a forward pass."""
         same_size = [list(group) for _, group in groupby(crops, key=lambda crop: crop.shape)]
-        features = torch.cat([self.encoder.features(torch.cat(group)) for group in same_size])
-        projections = F.normalize(self.projection_head(features), dim=1)
+        # Large and small crops have different statistics: the head's norms see them apart, as the encoder's do.
+        projected = [self.projection_head(self.encoder.features(torch.cat(group))) for group in same_size]
+        projections = F.normalize(torch.cat(projected), dim=1)
         shape = (len(crops), len(crops[0]), -1)
         return SwavOutput(projections.view(shape), self.prototypes(projections).view(shape))
 

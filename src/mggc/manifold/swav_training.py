@@ -20,6 +20,8 @@ from mggc.manifold.swav_state import SwavState
 from mggc.runtime import step_generator
 
 WARMUP_SHARE = 0.1
+LOCAL_SHARE = 0.6
+"""Side of a small crop's picture, as a share of a large one's: the encoder sees few pixels here, so not the published 0.43."""
 LARGEST_FROZEN_SHARE = 0.1
 
 
@@ -161,7 +163,16 @@ def fit_swav(
 
 def crop_settings(encoder: Encoder, config: EncodeConfig, *, flip: bool) -> CropSettings:
     """Sizes and strengths of the views for an encoder; ``flip`` where the data may be mirrored."""
-    return CropSettings(size=encoder.image_size, local_crops=config.local_crops, flip=flip)
+    return CropSettings(
+        size=encoder.image_size,
+        local_crops=config.local_crops,
+        local_share=LOCAL_SHARE,
+        scale=(config.large_crop_from, 1.0),
+        local_scale=(config.small_crop_from, config.small_crop_to),
+        flip=flip,
+        jitter=config.jitter,
+        blur_share=config.blur_share,
+    )
 
 
 def _crops(

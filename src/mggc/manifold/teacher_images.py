@@ -9,7 +9,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor, nn
 
 from mggc.data.transforms import to_bytes, to_float
-from mggc.errors import MggcError
+from mggc.errors import MggcError, naming
 from mggc.manifold.modes import evaluating
 from mggc.manifold.stored import take
 from mggc.shapes import Images
@@ -44,8 +44,9 @@ def write_teacher_images(
     try:
         with evaluating(generator) if isinstance(generator, nn.Module) else torch.no_grad():
             outputs = (to_bytes(generator(batch.to(device))).cpu().numpy() for batch in batches)
-            _store(partial_path, outputs, count=count)
-        partial_path.replace(path)
+            with naming(path):
+                _store(partial_path, outputs, count=count)
+                partial_path.replace(path)
     finally:
         partial_path.unlink(missing_ok=True)
 

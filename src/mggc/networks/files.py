@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import nn
 
 from mggc.config import Settings
-from mggc.errors import MggcError
+from mggc.errors import MggcError, naming
 from mggc.networks.loading import check_finite, put_weights, read_safetensors
 from mggc.networks.reshape import LayerShapes, build_empty, cut_shapes, reshape
 from mggc.networks.sizes import size_multiple
@@ -79,12 +79,13 @@ def save_network(
         network=spec, layers=layers, preprocessing=_preprocessing(spec), provenance=provenance or {}
     )
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir(parents=True)
     try:
-        # Not `save_file`, whose error for a full disk is not the operating system's.
-        (partial / WEIGHTS_NAME).write_bytes(save(weights, metadata={"format": FORMAT}))
-        (partial / CONFIG_NAME).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        _move_into_place(partial, folder)
+        with naming(folder):
+            partial.mkdir(parents=True)
+            # Not `save_file`, whose error for a full disk is not the operating system's.
+            (partial / WEIGHTS_NAME).write_bytes(save(weights, metadata={"format": FORMAT}))
+            (partial / CONFIG_NAME).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            _move_into_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,6 +1,7 @@
 """Checkpoints of pytorch-CycleGAN-and-pix2pix, of every era, to and from our networks."""
 
 from collections import OrderedDict
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mggc.config import Norm
-from mggc.errors import MggcError
+from mggc.errors import MggcError, naming
 from mggc.networks.checkpoints import read_state_dict
 from mggc.networks.files import LoadedNetwork
 from mggc.networks.inference import infer_spec
@@ -78,9 +79,15 @@ def export_legacy(path: Path, network: nn.Module, *, spec: NetworkSpec) -> None:
     if cut_shapes(network, spec) is not None:
         raise MggcError("pytorch-CycleGAN-and-pix2pix cannot build a cut network. Export it to ONNX instead.")
     weights = OrderedDict((key, value.detach().cpu()) for key, value in network.state_dict().items())
+    content = BytesIO()  # written to a file by PyTorch, a full disk would look like an error of its format
+    torch.save(weights, content)
     partial = path.with_name(f".{path.name}.partial")
-    torch.save(weights, partial)
-    partial.replace(path)
+    try:
+        with naming(path):
+            partial.write_bytes(content.getbuffer())
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _single_precision(tensor: Tensor) -> Tensor:

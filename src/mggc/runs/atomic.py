@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mggc.errors import MggcError
+from mggc.errors import MggcError, naming
 
 PARTIAL_SUFFIXES = (".partial", ".old")
 """Ends of the hidden names that files and folders have while they are written, or about to be replaced."""
@@ -24,26 +24,28 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        _flush_to_disk(partial)
-        partial.replace(path)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(partial)
+            _flush_to_disk(partial)
+            partial.replace(path)
     finally:
         _remove(partial)
 
 
 def write_folder_atomically(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary folder, then put it in the place of ``folder`` and of what that held."""
+    """Let ``write`` fill a temporary folder, then put it in the place of ``folder`` and of what that held.
+
+    Raises:
+        OSError: As above, with the name of the folder.
+    """
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir(parents=True)
     try:
-        write(partial)
-        _remove(folder)
-        partial.rename(folder)
+        with naming(folder):
+            partial.mkdir(parents=True)
+            write(partial)
+            _remove(folder)
+            partial.rename(folder)
     finally:
         _remove(partial)
 

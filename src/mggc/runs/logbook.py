@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from mggc.errors import naming
 from mggc.runs.atomic import write_text
 
 
@@ -19,6 +20,7 @@ class Logbook:
     """
 
     def __init__(self, path: Path, *, start: int, active: bool = True) -> None:
+        self._path = path
         self._file: TextIO | None = None
         if not active:
             return
@@ -31,8 +33,9 @@ class Logbook:
     def write(self, record: dict[str, Any]) -> None:
         """Add one line; it reaches the operating system at once."""
         if self._file is not None:
-            self._file.write(json.dumps(record) + "\n")
-            self._file.flush()
+            with naming(self._path):
+                self._file.write(json.dumps(record) + "\n")
+                self._file.flush()
 
     def __enter__(self) -> "Logbook":
         return self
@@ -44,7 +47,8 @@ class Logbook:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with naming(self._path):
+                self._file.close()
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:

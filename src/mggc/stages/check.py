@@ -4,11 +4,14 @@ from mggc.config import CompressConfig
 from mggc.data.dataset import Dataset
 from mggc.data.open import open_dataset
 from mggc.data.sources import game_sources
+from mggc.data.transforms import loading
 from mggc.errors import MggcError
 from mggc.networks.sizes import check_image_size
 from mggc.runtime import check_runtime
 from mggc.stages.find_neighbors import check_count
+from mggc.stages.import_gan import check_fit
 from mggc.stages.networks import original_specs
+from mggc.stages.source import GeneratorSource
 
 
 def open_for_training(config: CompressConfig) -> Dataset:
@@ -20,25 +23,31 @@ def open_for_training(config: CompressConfig) -> Dataset:
     check_runtime(config.runtime)
     _check_batch("train", config.train.batch_size, config.runtime.devices)
     dataset = open_dataset(config.data, config.model)
+    loading(config.data, augment=dataset.augment)
     for spec in original_specs(config).values():
         check_image_size(spec, config.data.image_size)
     return dataset
 
 
-def open_for_compression(config: CompressConfig, *, trains: bool) -> Dataset:
+def open_for_compression(config: CompressConfig, generator: GeneratorSource | None) -> Dataset:
     """The data set of a resolved configuration, when the whole pipeline can run on it.
 
     Args:
         config: The configuration.
-        trains: The original networks are trained first.
+        generator: What is to be compressed; absent, it is trained first.
 
     Raises:
-        MggcError: As above; or the game has fewer source images than it needs.
+        MggcError: As above; or the generator does not fit the data, or the game lacks source images.
     """
     check_runtime(config.runtime)
     for stage, batch_size in (("prune", config.prune.batch_size), ("finetune", config.finetune.batch_size)):
         _check_batch(stage, batch_size, config.runtime.devices)
-    dataset = open_for_training(config) if trains else open_dataset(config.data, config.model)
+    if generator is None:
+        dataset = open_for_training(config)
+    else:
+        dataset = open_dataset(config.data, config.model)
+        check_fit(generator.networks(), config, dataset)
+    loading(config.data, augment=dataset.augment)
     check_count(len(game_sources(dataset, config.data)), config.prune.neighbors)
     return dataset
 

@@ -74,7 +74,7 @@ def compress_run(
             f"--out names the run {out} that --generator takes the original from; choose another folder."
         )
     # Both refuse what cannot work before anything is written.
-    dataset = open_for_compression(config, trains=generator is None)
+    dataset = open_for_compression(config, generator)
     predict(config, generator)
     context = make_context(RunDir.create(out, config, force=force), reporter, force=force, dataset=dataset)
     if generator is None:

@@ -10,17 +10,18 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from mggc.data.images import ImageSet
-from mggc.data.loaders import evaluation_batches
+from mggc.data.images import ImageSet, Subset
+from mggc.data.loaders import evaluation_batches, stack
 from mggc.data.sources import game_sources
 from mggc.errors import MggcError
-from mggc.manifold.encoder import embed
+from mggc.manifold.encoder import Encoder, embed
 from mggc.manifold.neighbors import nearest_neighbors
 from mggc.manifold.pictures import neighbor_grid
 from mggc.manifold.teacher_images import open_teacher_images, write_teacher_images
+from mggc.metrics.kernel import kernel_distance
 from mggc.runs.atomic import write_atomically
 from mggc.runs.rundir import RunDir, digest_of
-from mggc.shapes import Images
+from mggc.shapes import Embeddings, Images
 from mggc.stages.context import Context, Progress
 from mggc.stages.encode import run_encoder
 from mggc.stages.networks import load_original
@@ -28,6 +29,7 @@ from mggc.stages.networks import load_original
 TEACHER_IMAGES = "teacher_images.npy"
 INDICES = "neighbors.npy"
 BATCH_SIZE = 16
+COMPARED_IMAGES = 500
 
 
 class Neighborhoods(NamedTuple):
@@ -62,10 +64,27 @@ def find_neighbors(context: Context) -> None:
         )
         encoder = run_encoder(run).to(context.fabric.device)
         embeddings = embed(encoder, open_teacher_images(teacher_path))
+        _warn_if_swapped(context, encoder, embeddings)
         found = nearest_neighbors(embeddings.to(context.fabric.device), config.prune.neighbors)
         write_atomically(stage.path / INDICES, lambda path: _save(path, found.indices))
         stage.finish(digest, images=len(sources), k=config.prune.neighbors, encoder=encoder.name)
     context.fabric.barrier()
+
+
+def _warn_if_swapped(context: Context, encoder: Encoder, embeddings: Embeddings) -> None:
+    """Say so when the generator's images look more like its source images than like the target's."""
+    train, size = context.dataset.train, encoder.image_size
+    real = {
+        name: embed(encoder, stack(Subset(images, range(min(len(images), COMPARED_IMAGES))), image_size=size))
+        for name, images in (("source", train.source), ("target", train.target))
+    }
+    made = embeddings[:COMPARED_IMAGES]
+    to_source, to_target = kernel_distance(made, real["source"]), kernel_distance(made, real["target"])
+    if to_source < to_target:
+        context.reporter.message(
+            f"Warning: the generator's images sit nearer to the source images than to the target's (kernel distance "
+            f"{to_source:.3g} against {to_target:.3g}). Are the domains swapped? --direction says which is the source."
+        )
 
 
 def check_count(sources: int, neighbors: int) -> None:
@@ -99,7 +118,13 @@ def run_neighborhoods(run: RunDir) -> Neighborhoods:
     """
     stage = run.stage("neighbors")
     stage.require(f"mggc neighbors {run.path}")
-    indices = torch.from_numpy(np.load(stage.path / INDICES))
+    path = stage.path / INDICES
+    try:
+        indices = torch.from_numpy(np.load(path))
+    except (OSError, ValueError) as error:
+        raise MggcError(
+            f"{path} is damaged ({error}). Redo it: mggc neighbors {run.path} --force."
+        ) from error
     return Neighborhoods(open_teacher_images(stage.path / TEACHER_IMAGES), indices)
 
 
