@@ -28,12 +28,12 @@ class Output(NamedTuple):
 def mggc(capsys: pytest.CaptureFixture[str], *arguments: str | Path | int | float) -> Output:
     """Run a command as ``mggc ARGUMENTS`` would."""
     capsys.readouterr()
-    code = 0
+    code: int | str | None = 0
     try:
         main([str(argument) for argument in arguments])
     except SystemExit as end:
-        assert isinstance(end.code, int)
         code = end.code
+    assert isinstance(code, int)
     return Output(code, *capsys.readouterr())
 
 

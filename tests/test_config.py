@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from mggc import config
-from mggc.config import CompressConfig, DataConfig, PruneConfig, ScheduleConfig, Settings, parse_budget
+from mggc.budget import parse_budget
+from mggc.config import CompressConfig, DataConfig, PruneConfig, ScheduleConfig, Settings
 
 ALL_SETTINGS = [
     value for value in vars(config).values() if isinstance(value, type) and issubclass(value, Settings)

@@ -3,11 +3,12 @@
 The same object is the TOML file, the command line's flags, the output of ``--dry-run`` and what a run saves.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from mggc.budget import parse_budget
 
 Model = Literal["pix2pix", "cyclegan"]
 MacsConvention = Literal["exact", "paper"]
@@ -29,9 +30,6 @@ def _number(value: Any) -> Any:
 
 Channels = Annotated[Literal[1, 3], BeforeValidator(_number)]
 Depth = Annotated[Literal[18, 50], BeforeValidator(_number)]
-
-BUDGET_PATTERN = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<unit>%|[KMGT])?", re.IGNORECASE)
-UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 class Settings(BaseModel):
@@ -313,59 +311,3 @@ class CompressConfig(Settings):
     def model_post_init(self, _: Any) -> None:
         """Refuse an unreadable budget where it is given, not an hour later."""
         parse_budget(self.budget, total_macs=1)
-
-
-def parse_budget(budget: str, *, total_macs: int) -> int:
-    """The MACs that a budget allows.
-
-    Args:
-        budget: A share (``0.2``, ``20%``) or a number of MACs with a unit (``950M``, ``3.05G``).
-        total_macs: MACs of the original network, in the same convention as the budget.
-
-    Raises:
-        ValueError: The text is neither, or the share is not between 0 and 1.
-    """
-    match = BUDGET_PATTERN.fullmatch(budget.strip())
-    if match is None:
-        raise ValueError(f"A budget is a share (0.165 or 16.5%) or MACs (3.05G). Found {budget!r}.")
-    number, unit = float(match["number"]), (match["unit"] or "").upper()
-    if unit in UNITS:
-        return round(number * UNITS[unit])
-    share = number / 100 if unit == "%" else number
-    if not 0 < share <= 1:
-        raise ValueError(f"A budget given as a share lies between 0 and 1 (or 100%). Found {budget!r}.")
-    return int(share * total_macs)
-
-
-DEMO_ENCODER = EncodeConfig(
-    width=16,
-    image_size=32,
-    updates=500,
-    batch_size=64,
-    prototypes=400,
-    local_crops=2,
-    jitter=0.2,
-    blur_share=0.0,
-)
-
-# What `mggc demo` runs. A few minutes on two cores; results stand in LOG.md.
-DEMO: dict[Model, CompressConfig] = {
-    "pix2pix": CompressConfig(
-        model="pix2pix",
-        data=DataConfig(data="glyphs", image_size=64),
-        network=NetworkConfig(ngf=16),
-        train=TrainConfig(updates=1200, batch_size=16),
-        encode=DEMO_ENCODER,
-        prune=PruneConfig(updates=600, batch_size=16),
-        finetune=FinetuneConfig(updates=800, batch_size=16),
-    ),
-    "cyclegan": CompressConfig(
-        model="cyclegan",
-        data=DataConfig(data="glyphs", image_size=64),
-        network=NetworkConfig(ngf=16),
-        train=TrainConfig(updates=900, batch_size=4),
-        encode=DEMO_ENCODER,
-        prune=PruneConfig(updates=400, batch_size=8),
-        finetune=FinetuneConfig(updates=300, batch_size=4),
-    ),
-}

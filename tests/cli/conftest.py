@@ -2,9 +2,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pipeline_toys import tiny_config, write_pairs
 
 from mggc.stages.compress import compress_run
+from pipeline_toys import tiny_config, write_pairs
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,13 @@ from typing import NoReturn
 
 import pytest
 import torch
-from cli_toys import Output, mggc
 from PIL import Image
+
+from cli_toys import Output, mggc
+from mggc.config import CompressConfig
+from mggc.runs.rundir import StageDir
+from mggc.runs.settings import to_toml
+from mggc.stages.context import Context
 from pipeline_toys import (
     draw,
     leftovers,
@@ -20,11 +25,6 @@ from pipeline_toys import (
     write_generator,
     write_pairs,
 )
-
-from mggc.config import CompressConfig
-from mggc.runs.rundir import StageDir
-from mggc.runs.settings import to_toml
-from mggc.stages.context import Context
 
 Capture = pytest.CaptureFixture[str]
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_toys import mggc
 from PIL import Image
-from pipeline_toys import draw, few_letters, leftovers, results, tiny_config, tiny_settings, write_domains
 
-from mggc.config import DEMO, CompressConfig
+from cli_toys import mggc
+from mggc.config import CompressConfig
+from mggc.presets import DEMO
 from mggc.runs.rundir import RunDir
 from mggc.runs.settings import to_toml
+from pipeline_toys import draw, few_letters, leftovers, results, tiny_config, tiny_settings, write_domains
 
 Capture = pytest.CaptureFixture[str]
 COMPRESS_KEYS = {"run", "compressed", "budget", "macs", "metrics"}

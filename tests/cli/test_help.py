@@ -3,8 +3,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_toys import mggc
 
+from cli_toys import mggc
 from mggc.cli.app import SUMMARIES, make_app
 from mggc.cli.reference import reference
 

@@ -10,6 +10,7 @@ from mggc.config import CompressConfig
 from mggc.runs.settings import to_toml
 from pipeline_toys import leftovers, tiny_settings, write_pairs
 
+DEVICES = ("--devices", "2", "--device", "cpu", "--json")
 SCRIPT = Path(__file__).with_name("ranks.py")
 
 
@@ -21,8 +22,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Com
     config.write_text(to_toml(CompressConfig.model_validate(tiny_settings("pix2pix"))))
     (folder / "ranks").mkdir()
     finished = subprocess.run(
-        [sys.executable, SCRIPT, "compress", data, "--config", config, "--out", folder / "run"]
-        + ["--devices", "2", "--device", "cpu", "--json"],
+        [sys.executable, SCRIPT, "compress", data, "--config", config, "--out", folder / "run", *DEVICES],
         env={**os.environ, "OMP_NUM_THREADS": "1", "RANKS": str(folder / "ranks")},
         capture_output=True,
         text=True,

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from mggc.config import DEMO, CompressConfig, Settings
+from mggc.config import CompressConfig, Settings
 from mggc.errors import MggcError
+from mggc.presets import DEMO
 from mggc.runs.settings import differences, load_config, merge, read_toml, to_toml, validate_config
 
 if sys.version_info >= (3, 11):

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from pipeline_toys import few_letters, leftovers, results, tiny_config, write_generator, write_pairs
 
 from mggc.config import CompressConfig
 from mggc.stages.compress import compress_run
 from mggc.stages.loop import run_updates
 from mggc.stages.source import GeneratorSource
+from pipeline_toys import few_letters, leftovers, results, tiny_config, write_generator, write_pairs
 
 STAGES_WITH_UPDATES = ("train_gan", "recover", "encode", "prune")
 LIFE = 3
 
 
-class Interrupted(Exception):
+class UpdateError(Exception):
     pass
 
 
@@ -30,7 +30,7 @@ def interrupt_every(updates: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def _stopping(records: Iterator[Any]) -> Iterator[Any]:
         for record in records:
             if not done[0]:
-                raise Interrupted
+                raise UpdateError
             done[0] -= 1
             yield record
 
@@ -46,7 +46,7 @@ def compress_in_lives(config: CompressConfig, out: Path, generator: GeneratorSou
             interrupt_every(LIFE, monkeypatch)
             try:
                 compress_run(config, out, generator=generator)
-            except Interrupted:
+            except UpdateError:
                 assert leftovers(out) == []
             else:
                 return life

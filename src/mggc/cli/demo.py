@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mggc.cli.options import ForceOption, JsonOption, OutOption
-from mggc.config import DEMO, Model, NonNegativeInt, RuntimeConfig
+from mggc.config import Model, NonNegativeInt, RuntimeConfig
+from mggc.presets import DEMO
 
 
 def demo_command(

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mggc.config import CompressConfig, parse_budget
+from mggc.budget import parse_budget
+from mggc.config import CompressConfig
 from mggc.networks.build import build
 from mggc.networks.sizes import check_image_size
 from mggc.pruning.channels import trace_channels

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import torch
 
 from mggc.baselines.choose import l1_norm, random_pick, uniform_width
-from mggc.config import CompressConfig, parse_budget
+from mggc.budget import parse_budget
+from mggc.config import CompressConfig
 from mggc.data.prefetch import Prefetch
 from mggc.data.sources import game_sources
 from mggc.pruning.channels import ChannelTable, trace_channels
