@@ -15,7 +15,7 @@ from mggc.runs.settings import merge, validate_config
 from mggc.stages.compress import CompressResult, compress_run
 from mggc.stages.context import Reporter
 from mggc.stages.load import load_any_generator
-from mggc.stages.source import GeneratorSource
+from mggc.stages.source import FACTORY, GeneratorSource
 
 __all__ = ["compress", "count_macs", "load_discriminator", "load_generator"]
 
@@ -24,8 +24,9 @@ def compress(
     data: str | PathLike[str],
     *,
     out: str | PathLike[str],
-    generator: str | PathLike[str] | None = None,
+    generator: str | PathLike[str] | nn.Module | None = None,
     weights: str | PathLike[str] | None = None,
+    factory: str | None = None,
     budget: str | float | None = None,
     config: CompressConfig | None = None,
     force: bool = False,
@@ -36,9 +37,11 @@ def compress(
     Args:
         data: A folder of images as pix2pix or CycleGAN lay them out, or ``glyphs``, the embedded data set.
         out: The run's directory, new or unfinished; ``compressed/`` in it is the result.
-        generator: A run, a weights file such as ``latest_net_G.pth``, or ``package.module:function``, which returns a
-            network of your own.
+        generator: A run, a weights file such as ``latest_net_G.pth``, or a network of your own: the network itself, or
+            ``package.module:function``, which returns it.
         weights: The weights file of such a function's network.
+        factory: Where ``generator`` is a network itself: the ``package.module:function`` without arguments that builds
+            it, with whatever weights. The compressed network is built by it again when it is loaded.
         budget: MACs to keep: a share (``0.2``, ``"20%"``) or a number (``"3.05G"``); the configuration's when absent.
         config: Everything else.
         force: Take over a run that was made with another configuration.
@@ -52,10 +55,32 @@ def compress(
     """
     overrides = {"data": {"data": str(data)}} | ({} if budget is None else {"budget": str(budget)})
     merged = validate_config(merge(config or CompressConfig(), overrides), source="compress")
-    source = None
-    if generator is not None:
-        source = GeneratorSource(str(generator), weights=None if weights is None else Path(weights))
+    source = _source(generator, weights, factory)
     return compress_run(merged, Path(out), generator=source, force=force, reporter=reporter)
+
+
+def _source(
+    generator: str | PathLike[str] | nn.Module | None,
+    weights: str | PathLike[str] | None,
+    factory: str | None,
+) -> GeneratorSource | None:
+    if isinstance(generator, nn.Module):
+        if factory is None or FACTORY.fullmatch(factory) is None or weights is not None:
+            raise MggcError(
+                f"A {type(generator).__name__} given as generator needs factory='package.module:function', which builds "
+                f"it again when the result is loaded, and no weights. Found factory={factory!r}, weights={weights!r}."
+            )
+        return GeneratorSource(factory, module=generator)
+    if factory is not None:
+        raise MggcError(
+            "factory= goes with a torch.nn.Module given as generator; otherwise it is the generator itself: "
+            f"generator={factory!r}."
+        )
+    if generator is None:
+        if weights is not None:
+            raise MggcError("weights= goes with a factory given as generator='package.module:function'.")
+        return None
+    return GeneratorSource(str(generator), weights=None if weights is None else Path(weights))
 
 
 def load_generator(

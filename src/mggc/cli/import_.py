@@ -1,7 +1,7 @@
 """``mggc import``: a run from a trained generator."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -17,6 +17,13 @@ def import_command(
     model: Annotated[
         Model | None, Parameter(help="What it was trained as; absent: by file name or train_opt.txt.")
     ] = None,
+    unet_dropout: Annotated[
+        bool | None, Parameter(help="Whether a U-Net was trained with dropout; by default it was.")
+    ] = None,
+    concat_order: Annotated[
+        Literal["skip_first", "decoder_first"],
+        Parameter(help="decoder_first for U-Nets trained before 22 September 2017."),
+    ] = "skip_first",
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -31,7 +38,8 @@ def import_command(
     from mggc.stages.source import GeneratorSource
 
     overrides = CompressConfig() if model is None else CompressConfig(model=model)
-    run, found = import_run(GeneratorSource(str(source)), out, overrides=overrides, force=force)
+    generator = GeneratorSource(str(source), unet_dropout=unet_dropout, concat_order=concat_order)
+    run, found = import_run(generator, out, overrides=overrides, force=force)
     spec = load_network(run.path / "original" / "generator").spec.model_dump()
     show(f"Run: {run.path}\nFound: {', '.join(found)}\nGenerator: {spec}", as_json=json)
     if json:

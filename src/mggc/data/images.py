@@ -165,8 +165,12 @@ class Joined(ImageSet):
     """The images of one set, then those of another; names of the second that the first has too get a suffix."""
 
     def __init__(self, first: ImageSet, second: ImageSet) -> None:
-        taken = set(first.names)
-        self.names = first.names + tuple(f"{n} (extra)" if n in taken else n for n in second.names)
+        taken = {*first.names, *second.names}
+        own: list[str] = []
+        for name in second.names:
+            own.append(_free(name, taken) if name in first.names else name)
+            taken.add(own[-1])
+        self.names = first.names + tuple(own)
         self._first = first
         self._second = second
 
@@ -184,6 +188,13 @@ class Joined(ImageSet):
         if own_index < len(self._first):
             return self._first, own_index
         return self._second, own_index - len(self._first)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that is not taken yet."""
+    while name in taken:
+        name += " (extra)"
+    return name
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:

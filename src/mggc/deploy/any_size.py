@@ -6,11 +6,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mggc.data.transforms import to_bytes, to_float
+from mggc.errors import MggcError
 from mggc.networks.sizes import minimum_size, size_multiple
-from mggc.networks.specs import NetworkSpec
+from mggc.networks.specs import FactorySpec, NetworkSpec
 from mggc.shapes import ByteImage, Images
 
 OVERLAP_SHARE = 0.25
+TRIED_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 @torch.inference_mode()
@@ -25,19 +27,46 @@ def translate(
         image: The image.
         tile: Translate in overlapping square tiles of about this side, in pixels, where the image is larger; absent:
             at once. Tiles cost less memory, and norms with statistics of their own may make them differ a little.
+
+    Raises:
+        MggcError: A network of the user's own takes no size near the image's.
     """
-    multiple, minimum = size_multiple(spec), minimum_size(spec)
     images = to_float(image[None])
     height, width = image.shape[-2:]
+    if isinstance(spec, FactorySpec):
+        return to_bytes(_by_trial(generator, spec, images, tile))[0]
+    output = _translate(generator, images, tile, multiple=size_multiple(spec), minimum=minimum_size(spec))
+    return to_bytes(output)[0]
+
+
+def _by_trial(generator: nn.Module, spec: FactorySpec, images: Images, tile: int | None) -> Tensor:
+    """What the network takes shows when it gives back an image of the size that it was given."""
+    for multiple in TRIED_MULTIPLES:
+        try:
+            return _translate(generator, images, tile, multiple=multiple, minimum=multiple)
+        except RuntimeError as error:
+            failure = error
+    height, width = images.shape[-2:]
+    raise MggcError(
+        f"The network of {spec.factory} takes an image of {width}×{height} pixels at no padding to a multiple of up to "
+        f"{TRIED_MULTIPLES[-1]}. Resize the images to what it takes."
+    ) from failure
+
+
+def _translate(
+    generator: nn.Module, images: Images, tile: int | None, *, multiple: int, minimum: int
+) -> Tensor:
+    height, width = images.shape[-2:]
     if tile is not None and max(height, width) > tile:
-        side = max(minimum, -(-tile // multiple) * multiple)
-        return to_bytes(_tiled(generator, images, side))[0]
+        return _tiled(generator, images, max(minimum, -(-tile // multiple) * multiple))
     padded = pad_to_multiple(images, multiple=multiple, minimum=minimum)
-    return to_bytes(_run(generator, padded))[0, :, :height, :width]
+    return _run(generator, padded)[..., :height, :width]
 
 
 def _run(generator: nn.Module, images: Images) -> Tensor:
     output: Tensor = generator(images.to(next(generator.parameters()).device)).cpu()
+    if output.shape[-2:] != images.shape[-2:]:
+        raise RuntimeError(f"{tuple(images.shape[-2:])} became {tuple(output.shape[-2:])}.")
     return output
 
 
@@ -65,7 +94,7 @@ def _starts(length: int, side: int) -> list[int]:
     """Where tiles begin: evenly spread, overlapping by at least the overlap's share, the last one flush with the end."""
     if length <= side:
         return [0]
-    step = int(side * (1 - OVERLAP_SHARE))
+    step = max(1, int(side * (1 - OVERLAP_SHARE)))
     count = -(-(length - side) // step) + 1
     return [round(number * (length - side) / (count - 1)) for number in range(count)]
 

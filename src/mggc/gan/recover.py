@@ -61,13 +61,15 @@ class Recovery:
         self.fabric, self.gan_mode, self.conditional = fabric, gan_mode, conditional
         self.generator = generator.to(fabric.device).eval().requires_grad_(False)
         self.adversary = Adversary(discriminator.train(), config, fabric, gan_mode=gan_mode)
+        self.share: float | None = None
+        """The latest validation loss as a share of guessing's; None before the first measurement."""
 
     def update(self, source: Source, target: Target) -> Tensor:
         """One update of the discriminator; its loss."""
         return self.adversary.learn(*self._inputs(source, target))
 
     @torch.no_grad()
-    def share_of_guessing(self, batches: list[Pair]) -> float:
+    def measure(self, batches: list[Pair]) -> float:
         """Loss on held-out images as a share of what guessing costs: 1 for ignorance, 0 for perfection.
 
         Norms use the statistics of the batch, as everywhere else in a discriminator's life; running ones are kept.
@@ -77,7 +79,8 @@ class Recovery:
         losses = [self._loss(network, *self._inputs(*batch)) for batch in batches]
         for name, buffer in network.named_buffers():
             buffer.copy_(state[name])
-        return torch.stack(losses).mean().item() / GUESSING[self.gan_mode]
+        self.share = torch.stack(losses).mean().item() / GUESSING[self.gan_mode]
+        return self.share
 
     def _loss(self, network: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         with self.fabric.autocast():
@@ -93,12 +96,13 @@ class Recovery:
         return torch.cat([source, target], dim=1), torch.cat([source, fake], dim=1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Discriminator and optimizer."""
-        return self.adversary.state_dict()
+        """Discriminator and optimizer, and the latest measurement, which may be the reason to stop."""
+        return {"adversary": self.adversary.state_dict(), "share": self.share}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
-        self.adversary.load_state_dict(state)
+        self.adversary.load_state_dict(state["adversary"])
+        self.share = state["share"]
 
 
 def recover(
@@ -123,9 +127,8 @@ def recover(
         start: Updates already done.
     """
     for step in range(start + 1, most + 1):
+        if recovery.share is not None and recovery.share <= target_share:
+            return
         loss = recovery.update(*next(batches))
         measured = step % check_every == 0 or step == most
-        share = recovery.share_of_guessing(held_out) if measured else None
-        yield RecoverRecord(step, loss, share)
-        if share is not None and share <= target_share:
-            return
+        yield RecoverRecord(step, loss, recovery.measure(held_out) if measured else None)

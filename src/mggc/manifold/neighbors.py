@@ -10,8 +10,10 @@ from torch import Generator, Tensor
 
 from mggc.errors import MggcError
 from mggc.manifold.search import (
+    SLACK,
     Neighbors,
     blocked_candidates,
+    candidates_among_themselves,
     faiss_candidates,
     faiss_index,
     grid_units,
@@ -20,6 +22,7 @@ from mggc.manifold.search import (
 from mggc.shapes import Embeddings
 
 EXACT_UP_TO = 200_000
+MUTUAL_BLOCK = 4096
 
 
 def nearest_neighbors(
@@ -62,6 +65,11 @@ def nearest_neighbors(
     if _wants_faiss(backend, images=len(columns)):
         signed = bool((columns < 0).any() or (rows < 0).any())
         propose = partial(faiss_candidates, faiss_index(columns), signed=signed)
+    elif exclude_self and k > 0:
+        mutual = candidates_among_themselves(
+            columns, min(k + SLACK, choices), block_columns=min(block_columns, MUTUAL_BLOCK)
+        )
+        propose = partial(_look_up, mutual)
     else:
         propose = partial(blocked_candidates, columns, block_columns=block_columns)
     found = [Neighbors.empty(k, like=columns)]
@@ -75,6 +83,12 @@ def nearest_neighbors(
         )
     indices, similarity = zip(*found, strict=True)
     return Neighbors(torch.cat(indices), torch.cat(similarity))
+
+
+def _look_up(candidates: Neighbors, _: Tensor, own: Tensor | None, count: int) -> Neighbors:
+    """The candidates of some rows, by their numbers."""
+    rows = slice(None) if own is None else own
+    return Neighbors(candidates.indices[rows][:, :count], candidates.similarity[rows][:, :count])
 
 
 def _check(k: int, *, images: int, choices: int) -> None:

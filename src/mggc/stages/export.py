@@ -1,8 +1,9 @@
 """Networks of a run, written for other software."""
 
+import shutil
 from pathlib import Path
 
-from mggc.errors import MggcError
+from mggc.errors import MggcError, naming
 from mggc.networks.files import LoadedNetwork
 from mggc.networks.legacy import export_legacy
 from mggc.networks.specs import PatchSpec, PixelSpec
@@ -10,6 +11,8 @@ from mggc.runs.rundir import RunDir, is_run
 from mggc.stages.load import load_any_network
 from mggc.stages.networks import ROLES, Role, has_original, load_original
 from mggc.stages.source import PARTNERS
+
+PARTIAL = "partial"
 
 
 def export_checkpoints(source: Path, folder: Path, *, force: bool = False) -> list[Path]:
@@ -33,9 +36,18 @@ def export_checkpoints(source: Path, folder: Path, *, force: bool = False) -> li
         raise MggcError(
             f"{present[0]} is there already. Allow replacing with --force, or choose another folder."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, loaded in networks.items():
-        export_legacy(paths[name], loaded.network, spec=loaded.spec)
+    # Written aside first: where one network cannot be exported, none is.
+    partial = folder.with_name(f".{folder.name}.{PARTIAL}")
+    try:
+        with naming(folder):
+            partial.mkdir(parents=True, exist_ok=True)
+            for name, loaded in networks.items():
+                export_legacy(partial / paths[name].name, loaded.network, spec=loaded.spec)
+            folder.mkdir(exist_ok=True)
+            for path in paths.values():
+                (partial / path.name).replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return list(paths.values())
 
 

@@ -79,6 +79,8 @@ def _warn_if_swapped(context: Context, encoder: Encoder, embeddings: Embeddings)
         for name, images in (("source", train.source), ("target", train.target))
     }
     made = embeddings[:COMPARED_IMAGES]
+    if min(len(made), *(len(features) for features in real.values())) < 2:
+        return  # one image has no distribution
     to_source, to_target = kernel_distance(made, real["source"]), kernel_distance(made, real["target"])
     if to_source < to_target:
         context.reporter.message(

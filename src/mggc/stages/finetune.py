@@ -20,6 +20,7 @@ from mggc.runs.rundir import RunDir, digest_of
 from mggc.runtime import seed_step, step_generator
 from mggc.shapes import Images
 from mggc.stages.context import Context
+from mggc.stages.import_gan import NEEDS_DISTILLATION
 from mggc.stages.networks import ROLES, Role, generator_table, has_original, load_original
 from mggc.stages.prune import current_plans_digest, run_plans
 from mggc.stages.train_gan import make_gan, run_training
@@ -40,10 +41,7 @@ def finetune(context: Context) -> None:
         return
     kind = finetuning_kind(context.run)
     if kind == "one direction" and not config.finetune.distillation:
-        raise MggcError(
-            "A generator that came without its way back is finetuned towards the original's images; that needs "
-            "distillation. Leave --finetune.no-distillation out, or import both generators."
-        )
+        raise MggcError(NEEDS_DISTILLATION)
     context.reporter.message(OBJECTIVES[kind])
     networks, specs = _cut_networks(context)
     device = context.fabric.device

@@ -1,7 +1,10 @@
 """Stage ``original``, when there is a generator already: take it over, with the partners that can be found."""
 
+from typing import get_args
+
 from mggc.config import CompressConfig
 from mggc.data.dataset import Dataset
+from mggc.data.pillow import Channels
 from mggc.errors import MggcError
 from mggc.networks.files import LoadedNetwork
 from mggc.networks.sizes import check_image_size
@@ -10,6 +13,12 @@ from mggc.runs.rundir import digest_of
 from mggc.stages.context import Context, data_digest
 from mggc.stages.networks import Role, save_original
 from mggc.stages.source import GeneratorSource
+
+
+NEEDS_DISTILLATION = (
+    "A generator that came without its way back is finetuned towards the original's images; that needs distillation. "
+    "Leave --finetune.no-distillation out, or import both generators."
+)
 
 
 def import_gan(context: Context, source: GeneratorSource) -> None:
@@ -47,31 +56,49 @@ def generator_spec_of(loaded: LoadedNetwork) -> GeneratorSpec:
 
 
 def check_fit(networks: dict[Role, LoadedNetwork], config: CompressConfig, dataset: Dataset) -> None:
-    """Refuse trained networks that the data does not fit.
+    """Refuse trained networks that the data or the settings do not fit.
 
     Raises:
-        MggcError: Image size or channels differ.
+        MggcError: Image size or channels differ; or finetuning would have nothing to hold on to.
     """
     _check_generator(generator_spec_of(networks["generator"]), config, dataset)
-    if "discriminator" in networks:
-        _check_discriminator(networks["discriminator"], config, dataset)
+    inputs, outputs = dataset.input_channels, dataset.output_channels
+    if config.model == "pix2pix":
+        if "backward_generator" in networks:
+            raise MggcError(
+                "A generator for the way back lies beside it, as CycleGAN has it. Set --model cyclegan."
+            )
+        _check_discriminator(networks, "discriminator", inputs + outputs, config)
+        return
+    _check_discriminator(networks, "discriminator", outputs, config)
+    _check_discriminator(networks, "source_discriminator", inputs, config)
+    if "backward_generator" not in networks and not config.finetune.distillation:
+        raise MggcError(NEEDS_DISTILLATION)
 
 
 def _check_generator(spec: GeneratorSpec, config: CompressConfig, dataset: Dataset) -> None:
     check_image_size(spec, config.data.image_size)
     wanted = (spec.input_channels, spec.output_channels)
     found = (dataset.input_channels, dataset.output_channels)
-    if wanted != found and not isinstance(spec, FactorySpec):
+    if wanted == found:
+        return
+    if not set(wanted) <= set(get_args(Channels)):
         raise MggcError(
-            f"The generator reads {wanted[0]} and writes {wanted[1]} channels; the data is read with {found[0]} and "
-            f"{found[1]}. Set --input-channels {wanted[0]} --output-channels {wanted[1]}."
+            f"The generator reads {wanted[0]} and writes {wanted[1]} channels; images have 1 (grey) or 3 (colour)."
         )
+    raise MggcError(
+        f"The generator reads {wanted[0]} and writes {wanted[1]} channels; the data is read with {found[0]} and "
+        f"{found[1]}. Set --input-channels {wanted[0]} --output-channels {wanted[1]}."
+    )
 
 
-def _check_discriminator(discriminator: LoadedNetwork, config: CompressConfig, dataset: Dataset) -> None:
+def _check_discriminator(
+    networks: dict[Role, LoadedNetwork], role: Role, wanted: int, config: CompressConfig
+) -> None:
     """Refuse a discriminator of the other model: it would see images of other channels."""
-    wanted = dataset.output_channels + (dataset.input_channels if config.model == "pix2pix" else 0)
-    found = discriminator.spec.input_channels
+    if role not in networks:
+        return
+    found = networks[role].spec.input_channels
     if found != wanted:
         raise MggcError(
             f"The discriminator beside the generator reads {found} channels; {config.model} judges {wanted}. "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mggc.config import CompressConfig
+from mggc.errors import MggcError
 from mggc.runs.rundir import RunDir, digest_of
 from mggc.runs.settings import merge, validate_config
 from mggc.stages.inherit import inherited_settings
@@ -28,14 +29,20 @@ def import_run(
         The run, and the roles of the networks that were found.
 
     Raises:
-        MggcError: A network cannot be read.
+        MggcError: A network cannot be read, or the run holds others.
     """
     networks = source.networks()
     merged = merge(inherited_settings(source), overrides or {}, {"data": {"data": NO_DATA}})
+    digest = digest_of("import", source.digest())
     run = RunDir.create(out, resolve(validate_config(merged, source=source.name)), force=force)
+    stage = run.stage("original")
+    if stage.made_for() not in (None, digest):
+        if not force:
+            raise MggcError(
+                f"The run {out} holds another generator. Replace it with --force, or choose another --out."
+            )
+        stage.clear()
     for role, loaded in networks.items():
         save_original(run, role, loaded.network, loaded.spec, f"imported from {source.path.name}")
-    run.stage("original").finish(
-        digest_of("import", source.digest()), source=source.path.name, found=sorted(networks)
-    )
+    stage.finish(digest, source=source.path.name, found=sorted(networks))
     return run, sorted(networks)

@@ -2,22 +2,24 @@
 
 from typing import Any
 
-from mggc.networks.partners import find_checkpoint
-from mggc.networks.specs import FactorySpec, NetworkSpec, ResnetSpec, UnetSpec
-from mggc.networks.train_options import read_train_options
+from mggc.networks.specs import DISCRIMINATORS, FactorySpec, NetworkSpec, ResnetSpec, UnetSpec
+from mggc.networks.train_options import OptionValue, read_train_options
 from mggc.runs.rundir import RunDir, is_run
+from mggc.runs.settings import merge
 from mggc.stages.source import GeneratorSource
 
 MODELS = {"pix2pix": "pix2pix", "cycle_gan": "cyclegan"}
-OPTIONS = {"direction": "direction", "crop_size": "image_size", "load_size": "load_size"}
+GAN_MODES = ("lsgan", "vanilla")
+RESIZE_AND_CROP = "resize_and_crop"
+FLIPPED = {"AtoB": "BtoA", "BtoA": "AtoB"}
 
 
 def inherited_settings(source: GeneratorSource | None) -> dict[str, Any]:
     """Nested settings, as in a configuration file, that hold unless the user says otherwise.
 
     A run brings its model, the way its data is read, and its networks. Any other network brings its channels and width;
-    a checkpoint, where ``train_opt.txt`` lies beside it, also its model, direction and sizes, and a file called
-    ``..._net_G_A.pth`` is CycleGAN's.
+    a checkpoint, where ``train_opt.txt`` lies beside it, also its model, direction, sizes, discriminator and loss. A file
+    called ``..._net_G_A.pth`` is CycleGAN's, and ``..._net_G_B.pth`` works in the other direction.
 
     Raises:
         MggcError: There is no generator at the path.
@@ -27,19 +29,49 @@ def inherited_settings(source: GeneratorSource | None) -> dict[str, Any]:
     if is_run(source.path):
         config = RunDir.open(source.path).config
         data = config.data.model_dump(exclude={"data", "extra_sources"})
-        return {"model": config.model, "data": data, "network": config.network.model_dump()}
+        return {
+            "model": config.model,
+            "data": data,
+            "network": config.network.model_dump(),
+            "train": {"gan_mode": config.train.gan_mode},
+        }
     settings = _anatomy(source.generator().spec)
-    own = source.checkpoint_name()
-    if source.is_factory or (own is None and source.path.is_dir()):
+    file, own = source.checkpoint(), source.checkpoint_name()
+    if file is None:
         return settings
-    options = read_train_options(find_checkpoint(source.path).parent)
+    options = read_train_options(file.parent)
+    settings = merge(settings, _from_options(options))
+    if "model" not in settings and own in ("G_A", "G_B"):
+        settings["model"] = "cyclegan"
+    if own == "G_B":  # it works against the direction that the pair was trained in
+        settings["data"]["direction"] = FLIPPED[settings["data"].get("direction", "AtoB")]
+    return settings
+
+
+def _from_options(options: dict[str, OptionValue]) -> dict[str, Any]:
+    """What ``train_opt.txt`` says that has a name here: model, reading of the data, discriminator and loss."""
+    data: dict[str, Any] = {}
+    network: dict[str, Any] = {}
+    if options.get("direction") in FLIPPED:
+        data["direction"] = options["direction"]
+    if isinstance(options.get("crop_size"), int):
+        data["image_size"] = options["crop_size"]
+    if options.get("preprocess", RESIZE_AND_CROP) == RESIZE_AND_CROP and isinstance(
+        options.get("load_size"), int
+    ):
+        data["load_size"] = options["load_size"]
+    if isinstance(options.get("no_flip"), bool):
+        data["flip"] = not options["no_flip"]
+    if options.get("netD") in DISCRIMINATORS:
+        network["discriminator_name"] = options["netD"]
+    for option, name in (("ndf", "ndf"), ("n_layers_D", "discriminator_layers")):
+        if isinstance(options.get(option), int):
+            network[name] = options[option]
+    settings: dict[str, Any] = {"data": data, "network": network}
     if options.get("model") in MODELS:
         settings["model"] = MODELS[str(options["model"])]
-    elif own in ("G_A", "G_B"):
-        settings["model"] = "cyclegan"
-    for option, name in OPTIONS.items():
-        if option in options:
-            settings["data"][name] = options[option]
+    if options.get("gan_mode") in GAN_MODES:
+        settings["train"] = {"gan_mode": options["gan_mode"]}
     return settings
 
 

@@ -77,7 +77,7 @@ def new_network(spec: NetworkSpec, *, seed: int, role: Role) -> nn.Module:
 
 def load_original(run: RunDir, role: Role) -> LoadedNetwork:
     """One of the run's original networks, in eval mode on the CPU."""
-    return load_network(_folder(run, role))
+    return load_network(original_folder(run, role))
 
 
 def save_original(run: RunDir, role: Role, network: nn.Module, spec: NetworkSpec, source: str) -> None:
@@ -88,10 +88,10 @@ def save_original(run: RunDir, role: Role, network: nn.Module, spec: NetworkSpec
 
 def has_original(run: RunDir, role: Role) -> bool:
     """Whether the run holds this network."""
-    return _folder(run, role).is_dir()
+    return original_folder(run, role).is_dir()
 
 
-def _folder(run: RunDir, role: Role) -> Path:
+def original_folder(run: RunDir, role: Role) -> Path:
     """Where a network lies: a discriminator that did not come with the generator has been recovered."""
     imported = run.stage("original").path / role
     recovered = run.stage("recover").path / role

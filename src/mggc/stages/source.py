@@ -1,5 +1,6 @@
 """Where an original generator comes from: a run, a folder or checkpoint, or a network of the user's own design."""
 
+import copy
 import hashlib
 import re
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from torch import nn
 from mggc.errors import MggcError
 from mggc.networks.build import build
 from mggc.networks.checkpoints import read_state_dict
-from mggc.networks.files import WEIGHTS_NAME, LoadedNetwork, load_network
+from mggc.networks.files import CONFIG_NAME, WEIGHTS_NAME, LoadedNetwork
 from mggc.networks.legacy import ConcatOrder, load_checkpoint
 from mggc.networks.loading import put_weights
 from mggc.networks.partners import find_checkpoint, find_partners
@@ -19,9 +20,11 @@ from mggc.networks.specs import FactorySpec
 from mggc.pruning.table import first_conv
 from mggc.runs.rundir import RunDir, is_run
 from mggc.stages.load import load_any_generator
-from mggc.stages.networks import ROLES, Role
+from mggc.stages.networks import ROLES, Role, has_original, load_original, original_folder
 
 FACTORY = re.compile(r"[\w.]+:\w+")
+PROBE = 256
+"""Side of the image that a factory's network is looked at with, in pixels."""
 
 # In that repository D_A judges the images of G_A, which are of domain B.
 PARTNERS: dict[str, dict[Role, str]] = {
@@ -43,6 +46,8 @@ class GeneratorSource:
     """For a checkpoint: whether its U-Net was trained with dropout, which its weights do not tell."""
     concat_order: ConcatOrder = "skip_first"
     """For a checkpoint: ``decoder_first`` for U-Nets trained before 22 September 2017."""
+    module: nn.Module | None = None
+    """The network itself, which the factory called ``name`` builds with other weights."""
 
     @property
     def path(self) -> Path:
@@ -52,7 +57,9 @@ class GeneratorSource:
     @property
     def is_factory(self) -> bool:
         """Whether the name means a function rather than a file."""
-        return not self.path.exists() and FACTORY.fullmatch(self.name) is not None
+        return self.module is not None or (
+            not self.path.exists() and FACTORY.fullmatch(self.name) is not None
+        )
 
     def generator(self) -> LoadedNetwork:
         """The generator, in eval mode on the CPU.
@@ -60,6 +67,8 @@ class GeneratorSource:
         Raises:
             MggcError: It cannot be read, imported or built.
         """
+        if self.module is not None:
+            return _from_module(self.name, self.module)
         if self.is_factory:
             return _from_factory(self.name, self.weights)
         if self.weights is not None:
@@ -73,8 +82,8 @@ class GeneratorSource:
             MggcError: One of them cannot be read.
         """
         if is_run(self.path):
-            folder = RunDir.open(self.path).stage("original").path
-            found = {role: load_network(folder / role) for role in ROLES if (folder / role).is_dir()}
+            run = RunDir.open(self.path)
+            found = {role: load_original(run, role) for role in ROLES if has_original(run, role)}
             if "generator" not in found:
                 raise MggcError(f"The run {self.path} has no trained generator yet. Finish mggc train first.")
             return found
@@ -84,62 +93,119 @@ class GeneratorSource:
         return networks
 
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change with the generator's weights.
+        """Sixteen hexadecimal digits that change with the networks and with how they are read.
 
         Raises:
             MggcError: There are none.
         """
+        content = hashlib.sha256(repr((self.unet_dropout, self.concat_order)).encode())
         if self.is_factory:
-            content = hashlib.sha256(self.name.encode())
+            content.update(self.name.encode())
             for key, tensor in self.generator().network.state_dict().items():
                 content.update(key.encode())
-                content.update(tensor.contiguous().numpy().tobytes())
-            return content.hexdigest()[:16]
-        if is_run(self.path):
-            file = self.path / "original" / "generator" / WEIGHTS_NAME
-        elif (self.path / WEIGHTS_NAME).is_file():
-            file = self.path / WEIGHTS_NAME
+                content.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         else:
-            file = find_checkpoint(self.path)
-        if not file.is_file():
-            raise MggcError(f"A trained generator was wanted at {file}; there is none yet.")
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+            for file in self._files():
+                content.update(hashlib.sha256(file.read_bytes()).digest())
+        return content.hexdigest()[:16]
+
+    def checkpoint(self) -> Path | None:
+        """The checkpoint of pytorch-CycleGAN-and-pix2pix that is meant; None where it is anything else.
+
+        Raises:
+            MggcError: There is nothing at the path.
+        """
+        if self.is_factory or is_run(self.path) or (self._network_folder / CONFIG_NAME).is_file():
+            return None
+        return find_checkpoint(self.path)
 
     def checkpoint_name(self) -> str | None:
         """Which network of its repository a checkpoint is, by its file name (``G``, ``G_A``, ...); None if unnamed."""
-        if self.is_factory or is_run(self.path) or (self.path / WEIGHTS_NAME).is_file():
+        file = self.checkpoint()
+        if file is None:
             return None
-        file = find_checkpoint(self.path)
         return next((name for name, partner in find_partners(file).items() if partner == file), None)
 
+    @property
+    def _network_folder(self) -> Path:
+        """Where ``config.json`` would lie beside the weights."""
+        return self.path.parent if self.path.name == WEIGHTS_NAME else self.path
+
+    def _files(self) -> list[Path]:
+        """All files that the networks come from."""
+        if is_run(self.path):
+            run = RunDir.open(self.path)
+            folders = [original_folder(run, role) for role in ROLES if has_original(run, role)]
+        elif (file := self.checkpoint()) is not None:
+            return [file, *self._partner_files().values()]
+        else:
+            folders = [self._network_folder]
+        return [folder / name for folder in folders for name in (CONFIG_NAME, WEIGHTS_NAME)]
+
     def _partner_files(self) -> dict[Role, Path]:
-        own = self.checkpoint_name()
-        if own is None:
+        file, own = self.checkpoint(), self.checkpoint_name()
+        if file is None or own is None:
             return {}
-        beside = find_partners(find_checkpoint(self.path))
+        beside = find_partners(file)
         return {role: beside[name] for role, name in PARTNERS.get(own, {}).items() if name in beside}
 
 
 def _from_factory(factory: str, weights: Path | None) -> LoadedNetwork:
     """A network of the user's own design; its channels are found by looking at it."""
-    unknown = FactorySpec(factory=factory, input_channels=1, output_channels=1)
-    network = build(unknown)
+    network = _build(factory)
     if weights is not None:
         put_weights(network, read_state_dict(weights), source=weights)
-    inputs = first_conv(network).in_channels
-    outputs = _output_channels(network.eval(), inputs, factory)
-    spec = FactorySpec(factory=factory, input_channels=inputs, output_channels=outputs)
+    elif not _same_weights(network, _build(factory)):
+        raise MggcError(
+            f"{factory} returns a network with other weights at every call, an untrained one. "
+            "Name its trained weights with --weights FILE."
+        )
+    return LoadedNetwork(network.eval(), _look_at(network, factory))
+
+
+def _from_module(factory: str, module: nn.Module) -> LoadedNetwork:
+    """The network as its factory builds it, with the weights of the one that is given: so it will be loaded later."""
+    network, given = _build(factory), copy.deepcopy(module).cpu().eval()
+    put_weights(network, given.state_dict(), source=Path(f"The {type(module).__name__} given as generator"))
+    spec = _look_at(network, factory)
+    image = torch.empty(1, spec.input_channels, PROBE, PROBE).uniform_(
+        -1, 1, generator=torch.Generator().manual_seed(0)
+    )
+    with torch.inference_mode():
+        alike = torch.allclose(network(image), given(image), rtol=1e-3, atol=1e-4)
+    if not alike:
+        raise MggcError(
+            f"{factory} builds a network with the weights of the {type(module).__name__} given as generator, but "
+            "another output: make the factory return the same network."
+        )
     return LoadedNetwork(network, spec)
 
 
-def _output_channels(network: nn.Module, inputs: int, factory: str) -> int:
-    parameter = next(network.parameters())
-    image = torch.zeros(1, inputs, 256, 256, dtype=parameter.dtype)
-    with torch.inference_mode():
-        output = network(image)
+def _build(factory: str) -> nn.Module:
+    return build(FactorySpec(factory=factory, input_channels=1, output_channels=1))
+
+
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+def _look_at(network: nn.Module, factory: str) -> FactorySpec:
+    """The specification of a network that has to map images to images of the same size; puts it into eval mode."""
+    inputs = first_conv(network).in_channels
+    image = torch.zeros(1, inputs, PROBE, PROBE, dtype=next(network.parameters()).dtype)
+    try:
+        with torch.inference_mode():
+            output = network.eval()(image)
+    except Exception as error:  # a user's code raises whatever it likes
+        first_line = (str(error).splitlines() or ["no message"])[0]
+        raise MggcError(
+            f"The network of {factory} does not translate an image of {inputs} channels and {PROBE}×{PROBE} pixels "
+            f"({type(error).__name__}: {first_line:.100})."
+        ) from error
     if not isinstance(output, torch.Tensor) or output.shape[-2:] != image.shape[-2:]:
         found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise MggcError(
             f"The network of {factory} should map images to images of the same size. Found {found}."
         )
-    return int(output.shape[1])
+    return FactorySpec(factory=factory, input_channels=inputs, output_channels=int(output.shape[1]))
