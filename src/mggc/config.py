@@ -156,7 +156,7 @@ class EncodeConfig(Settings):
     """AdamW's learning rate after warm-up; it falls to zero along a cosine."""
     weight_decay: NonNegativeFloat = 1e-4
     """AdamW's weight decay."""
-    prototypes: PositiveInt = 300
+    prototypes: PositiveInt = 150
     """Cluster centres. The published 3,000 make sets of a few thousand images stall at ln(prototypes)."""
     projection_dim: PositiveInt = 128
     """Dimensions of the projection that is compared with the prototypes."""
