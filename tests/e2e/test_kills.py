@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from mggc.runs.settings import to_toml
 from pipeline_toys import leftovers, results, tiny_settings, write_pairs
 
 PATIENCE = 60.0
-MOST_KILLS = 15
+MOST_KILLS = 12
 MGGC = Path(sys.executable).with_name("mggc")
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -60,20 +61,31 @@ class Processes:
         self._zygote.communicate()
 
 
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    processes = Processes(tmp_path / "errors.txt")
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    processes = Processes(tmp_path_factory.mktemp("processes") / "errors.txt")
     yield processes
     processes.close()
 
 
-@pytest.fixture
-def arguments(tmp_path: Path) -> tuple[str, ...]:
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """A tiny run; ``--out`` is left to say."""
-    data = write_pairs(tmp_path / "pairs")
-    config = tmp_path / "tiny.toml"
+    folder = tmp_path_factory.mktemp("data")
+    data, config = write_pairs(folder / "pairs"), folder / "tiny.toml"
     config.write_text(to_toml(CompressConfig.model_validate(tiny_settings("pix2pix"))))
     return ("compress", str(data), "--config", str(config), "--out")
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, processes: Processes, arguments: tuple[str, ...]
+) -> dict[str, Any]:
+    """The results of the run when nobody disturbs it."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    processes.start(*arguments, str(out))
+    assert processes.end() == 0, processes.errors.read_text()
+    return results(out)
 
 
 def state(folder: Path) -> dict[Path, tuple[int, int]]:
@@ -113,11 +125,9 @@ def kill(process: int, number: signal.Signals) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 def test_a_run_killed_again_and_again_ends_as_one_that_was_left_alone(
-    tmp_path: Path, processes: Processes, arguments: tuple[str, ...]
+    tmp_path: Path, processes: Processes, arguments: tuple[str, ...], whole: dict[str, Any]
 ) -> None:
-    chance, whole, killed = random.Random(0), tmp_path / "whole", tmp_path / "killed"
-    processes.start(*arguments, str(whole))
-    assert processes.end() == 0
+    chance, killed = random.Random(0), tmp_path / "killed"
     first = subprocess.Popen([MGGC, *arguments, killed], env=ONE_THREAD, stderr=subprocess.DEVNULL)
     wait_for_changes(killed, 5, first.pid)
     first.kill()
@@ -134,17 +144,31 @@ def test_a_run_killed_again_and_again_ends_as_one_that_was_left_alone(
     assert code == 0, processes.errors.read_text()
     assert kills > 4
     assert leftovers(killed) == []
-    assert results(killed) == results(whole)
+    assert results(killed) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+def test_the_same_command_started_twice_leaves_the_first_alone(
+    tmp_path: Path, processes: Processes, arguments: tuple[str, ...], whole: dict[str, Any]
+) -> None:
+    run = tmp_path / "run"
+    process = processes.start(*arguments, str(run))
+    wait_for_changes(run, 4, process)
+    second = subprocess.run([MGGC, *arguments, run], env=ONE_THREAD, capture_output=True, text=True)
+    if is_alive(process):
+        assert second.returncode == 2
+        assert "Another process works in" in second.stderr
+    assert processes.end() == 0
+    assert results(run) == whole
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 def test_ctrl_c_ends_with_130_one_line_and_a_run_that_continues(
-    tmp_path: Path, processes: Processes, arguments: tuple[str, ...]
+    tmp_path: Path, processes: Processes, arguments: tuple[str, ...], whole: dict[str, Any]
 ) -> None:
-    whole, run = tmp_path / "whole", tmp_path / "run"
-    processes.start(*arguments, str(whole))
-    assert processes.end() == 0
+    run = tmp_path / "run"
     for number in range(3):
         before = len(processes.errors.read_text())
         process = processes.start(*arguments, str(run))
@@ -157,4 +181,4 @@ def test_ctrl_c_ends_with_130_one_line_and_a_run_that_continues(
         assert leftovers(run) == []
     processes.start(*arguments, str(run))
     assert processes.end() == 0
-    assert results(run) == results(whole)
+    assert results(run) == whole

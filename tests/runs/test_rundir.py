@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,8 @@ def test_an_empty_folder_becomes_a_run(tmp_path: Path) -> None:
 
 def test_a_folder_in_which_a_run_was_killed_at_birth_becomes_a_run(tmp_path: Path) -> None:
     (tmp_path / ".config.toml.12ab34cd.partial").write_text("bud")
-    RunDir.create(tmp_path, CONFIG).clean()
-    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+    RunDir.create(tmp_path, CONFIG).take()
+    assert {path.name for path in tmp_path.iterdir()} == {"config.toml", ".lock"}
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -82,6 +84,30 @@ def test_force_takes_over_a_run_and_keeps_its_stages(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path, OTHER, force=True)
     assert RunDir.open(tmp_path).config == OTHER
     assert run.stage("original").made_for() == "digest"
+
+
+def test_a_run_is_taken_by_one_process_at_a_time(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path, CONFIG)
+    script = f"""
+from pathlib import Path
+from mggc.errors import MggcError
+from mggc.runs.lock import lock_folder
+try:
+    lock_folder(Path({str(tmp_path)!r}))
+except MggcError as error:
+    print(error)
+"""
+
+    def another_process_says() -> str:
+        finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        return finished.stdout
+
+    run.take()
+    RunDir.open(tmp_path).take()  # the same process may; but letting go of this one ends the lock
+    run.take()
+    assert "Another process works in" in another_process_says()
+    del run
+    assert another_process_says() == ""
 
 
 def test_a_folder_that_is_no_run_is_not_opened(tmp_path: Path) -> None:

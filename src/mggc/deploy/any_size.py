@@ -32,7 +32,6 @@ def translate(
         MggcError: A network of the user's own takes no size near the image's.
     """
     images = to_float(image[None])
-    height, width = image.shape[-2:]
     if isinstance(spec, FactorySpec):
         return to_bytes(_by_trial(generator, spec, images, tile))[0]
     output = _translate(generator, images, tile, multiple=size_multiple(spec), minimum=minimum_size(spec))
@@ -42,15 +41,24 @@ def translate(
 def _by_trial(generator: nn.Module, spec: FactorySpec, images: Images, tile: int | None) -> Tensor:
     """What the network takes shows when it gives back an image of the size that it was given."""
     for multiple in TRIED_MULTIPLES:
-        try:
-            return _translate(generator, images, tile, multiple=multiple, minimum=multiple)
-        except RuntimeError as error:
-            failure = error
+        output = _if_it_fits(generator, images, tile, multiple=multiple)
+        if output is not None:
+            return output
     height, width = images.shape[-2:]
     raise MggcError(
         f"The network of {spec.factory} takes an image of {width}×{height} pixels at no padding to a multiple of up to "
         f"{TRIED_MULTIPLES[-1]}. Resize the images to what it takes."
-    ) from failure
+    )
+
+
+def _if_it_fits(generator: nn.Module, images: Images, tile: int | None, *, multiple: int) -> Tensor | None:
+    try:
+        return _translate(generator, images, tile, multiple=multiple, minimum=multiple)
+    except (
+        RuntimeError,
+        ValueError,
+    ):  # a concatenation of different sizes, a norm over one pixel, another size
+        return None
 
 
 def _translate(

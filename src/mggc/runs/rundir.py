@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,6 +19,7 @@ from mggc.runs.atomic import (
     write_json,
     write_text,
 )
+from mggc.runs.lock import LOCK_NAME, lock_folder
 from mggc.runs.settings import differences, load_config, to_toml
 
 StageName = Literal["original", "recover", "encode", "neighbors", "prune", "finetune", "evaluate"]
@@ -85,8 +88,13 @@ class RunDir:
         self.config = config
         write_text(self.path / CONFIG_NAME, to_toml(config))
 
-    def clean(self) -> None:
-        """Remove what a killed process left half-written; for when nobody else works in the run."""
+    def take(self) -> None:
+        """Keep other processes out while this object lives, and remove what a killed one left half-written.
+
+        Raises:
+            MggcError: Another process works in the run.
+        """
+        weakref.finalize(self, os.close, lock_folder(self.path))
         remove_partials(self.path)
 
     @property
@@ -106,7 +114,7 @@ class RunDir:
 
 def _is_empty(path: Path) -> bool:
     """Whether a folder holds nothing but what a killed process had begun to write."""
-    return path.is_dir() and all(is_partial(child) for child in path.iterdir())
+    return path.is_dir() and all(is_partial(child) or child.name == LOCK_NAME for child in path.iterdir())
 
 
 def what_matters(found: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:

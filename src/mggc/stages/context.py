@@ -118,12 +118,13 @@ def make_context(
     """Open the data set, unless it is open already, and launch the processes that a run's configuration asks for.
 
     Raises:
-        MggcError: The data set is missing or laid out otherwise, or the device is not present.
+        MggcError: The data set is missing or laid out otherwise, the device is not present, or another process works in
+            the run.
     """
     dataset = dataset or open_dataset(run.config.data, run.config.model)
     context = Context(run, make_fabric(run.config.runtime), dataset, reporter or Silence(), force)
     if context.leader:
-        run.clean()
+        run.take()
     return context
 
 

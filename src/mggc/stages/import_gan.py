@@ -8,12 +8,11 @@ from mggc.data.pillow import Channels
 from mggc.errors import MggcError
 from mggc.networks.files import LoadedNetwork
 from mggc.networks.sizes import check_image_size
-from mggc.networks.specs import FactorySpec, GeneratorSpec, PatchSpec, PixelSpec
+from mggc.networks.specs import GeneratorSpec, PatchSpec, PixelSpec
 from mggc.runs.rundir import digest_of
 from mggc.stages.context import Context, data_digest
 from mggc.stages.networks import Role, save_original
 from mggc.stages.source import GeneratorSource
-
 
 NEEDS_DISTILLATION = (
     "A generator that came without its way back is finetuned towards the original's images; that needs distillation. "

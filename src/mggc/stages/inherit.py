@@ -77,10 +77,22 @@ def _from_options(options: dict[str, OptionValue]) -> dict[str, Any]:
 
 def _anatomy(spec: NetworkSpec) -> dict[str, Any]:
     """Channels of the images, and the width and norm that a discriminator beside the generator would have."""
-    settings: dict[str, Any] = {"data": {}, "network": {}}
+    # Its own name: the usual generator of a model would ask for image sizes that this one does not need.
+    settings: dict[str, Any] = {"data": {}, "network": {"generator_name": _name(spec)}}
     if isinstance(spec, UnetSpec | ResnetSpec):
-        settings["network"] = {"ngf": spec.ngf, "norm": spec.norm}
+        settings["network"] |= {"ngf": spec.ngf, "norm": spec.norm}
     if isinstance(spec, UnetSpec | ResnetSpec | FactorySpec):
         channels = {"input_channels": spec.input_channels, "output_channels": spec.output_channels}
         settings["data"] = {name: count for name, count in channels.items() if count in (1, 3)}
     return settings
+
+
+def _name(spec: NetworkSpec) -> str:
+    match spec:
+        case UnetSpec():
+            return f"unet_{2**spec.downs}"
+        case ResnetSpec():
+            return f"resnet_{spec.blocks}blocks"
+        case FactorySpec():
+            return spec.factory
+    return spec.kind

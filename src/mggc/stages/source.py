@@ -182,7 +182,16 @@ def _from_module(factory: str, module: nn.Module) -> LoadedNetwork:
 
 
 def _build(factory: str) -> nn.Module:
-    return build(FactorySpec(factory=factory, input_channels=1, output_channels=1))
+    try:
+        return build(FactorySpec(factory=factory, input_channels=1, output_channels=1))
+    except MggcError:
+        raise
+    except Exception as error:  # a user's code raises whatever it likes
+        first_line = (str(error).splitlines() or ["no message"])[0]
+        raise MggcError(
+            f"The factory {factory} should return a network when called without arguments. "
+            f"Found {type(error).__name__}: {first_line:.100}."
+        ) from error
 
 
 def _same_weights(one: nn.Module, other: nn.Module) -> bool:
