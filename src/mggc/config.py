@@ -125,7 +125,7 @@ class RecoverConfig(Settings):
     """Stop when the validation loss has fallen to this share of what guessing costs."""
     updates: PositiveInt = 2000
     """Stop after so many updates in any case."""
-    check_every: PositiveInt = 20
+    check_every: PositiveInt = 10
     """Updates between measurements of the validation loss."""
     batch_size: PositiveInt = 4
     """Images in one update, over all devices together."""

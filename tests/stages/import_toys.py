@@ -1,11 +1,8 @@
 """Checkpoints as pytorch-CycleGAN-and-pix2pix leaves them, written without this package's networks."""
 
-import sys
 from pathlib import Path
 
 import torch
-
-sys.path.append(str(Path(__file__).parents[1] / "networks"))  # where the published layouts are written down
 
 from functional_reference import (
     Layout,
@@ -15,7 +12,6 @@ from functional_reference import (
     unet_forward,
     unet_layout,
 )
-
 from mggc.stages.context import Progress
 
 __all__ = [
