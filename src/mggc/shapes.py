@@ -8,6 +8,9 @@ from torch import Tensor
 Images: TypeAlias = Float[Tensor, "batch channels height width"]
 """Images as the networks see them: float, NCHW, in [-1, 1]."""
 
+ImageBatch: TypeAlias = Float[Tensor, "_ channels height width"]
+"""The like in one of several batches, which need not have one length."""
+
 ByteImage: TypeAlias = UInt8[Tensor, "channels height width"]
 """One decoded image: uint8, CHW, 0 is black and 255 is white."""
 

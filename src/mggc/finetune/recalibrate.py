@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from mggc.runtime import evaluating
-from mggc.shapes import Images
+from mggc.shapes import ImageBatch
 
 
 @torch.no_grad()
-def recalibrate(network: nn.Module, batches: Iterable[Images]) -> None:
+def recalibrate(network: nn.Module, batches: Iterable[ImageBatch]) -> None:
     """Replace the running statistics of all batch norms by the mean over the given batches.
 
     Weights stay as they are, dropout is off while statistics are gathered, and every layer's mode is restored.

@@ -20,7 +20,7 @@ from mggc.errors import MggcError
 from mggc.manifold.backbone import ResNet
 from mggc.manifold.modes import evaluating
 from mggc.manifold.stored import StoredImages, take
-from mggc.shapes import Embeddings, Images
+from mggc.shapes import Embeddings, ImageBatch, Images
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -148,7 +148,7 @@ def wrap_encoder(module: nn.Module, name: str, *, image_size: int = 224, normali
 
 def embed(
     encoder: Encoder,
-    images: StoredImages | Iterable[Images],
+    images: StoredImages | Iterable[ImageBatch],
     *,
     batch_size: int = 64,
 ) -> Embeddings:
@@ -168,7 +168,7 @@ def embed(
     return torch.cat(features) if features else torch.empty(0, encoder.dim)
 
 
-def _float_batches(images: StoredImages | Iterable[Images], *, batch_size: int) -> Iterator[Images]:
+def _float_batches(images: StoredImages | Iterable[ImageBatch], *, batch_size: int) -> Iterator[ImageBatch]:
     if isinstance(images, Tensor | np.ndarray):
         for rows in torch.split(torch.arange(len(images)), batch_size):
             yield to_float(take(images, rows))

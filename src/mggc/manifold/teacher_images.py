@@ -12,7 +12,7 @@ from mggc.data.transforms import to_bytes, to_float
 from mggc.errors import MggcError, naming
 from mggc.manifold.modes import evaluating
 from mggc.manifold.stored import take
-from mggc.shapes import Images
+from mggc.shapes import ImageBatch, Images
 
 PARTIAL_SUFFIX = ".partial"
 
@@ -20,7 +20,7 @@ PARTIAL_SUFFIX = ".partial"
 def write_teacher_images(
     path: Path,
     generator: Callable[[Images], Images],
-    batches: Iterable[Images],
+    batches: Iterable[ImageBatch],
     *,
     count: int,
     device: torch.device,

@@ -65,7 +65,9 @@ def find_neighbors(context: Context) -> None:
         encoder = run_encoder(run).to(context.fabric.device)
         embeddings = embed(encoder, open_teacher_images(teacher_path))
         _warn_if_swapped(context, encoder, embeddings)
-        found = nearest_neighbors(embeddings.to(context.fabric.device), config.prune.neighbors)
+        # On an Apple GPU the search would lack float64; there, and on the CPU, it stays where the embeddings are.
+        place = context.fabric.device if context.fabric.device.type == "cuda" else "cpu"
+        found = nearest_neighbors(embeddings.to(place), config.prune.neighbors)
         write_atomically(stage.path / INDICES, lambda path: _save(path, found.indices))
         stage.finish(digest, images=len(sources), k=config.prune.neighbors, encoder=encoder.name)
     context.fabric.barrier()
