@@ -4,9 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # uv reads wheels from the same folder as pip where one is set; elsewhere this is empty and harmless.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints/ci.txt
+# Compiled at once, or the first --help of every command would compile what it imports.
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints/ci.txt
 
-.PHONY: test demo lint types layers unit install dev clean
+.PHONY: test demo lint types layers unit docs install dev clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.uv:
@@ -43,6 +44,10 @@ layers: dev
 # One thread for each of two workers: two torch processes with two threads each stall each other on two cores.
 unit: dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(if $(MGGC_REAL_IMAGES),,-m 'not real_images') $(PYTEST_ARGS)
+
+# The command line's reference, from the commands themselves; a test compares.
+docs: install
+	$(BIN)/python -m mggc.cli.reference > docs/cli.md
 
 clean:
 	rm -rf $(VENV)

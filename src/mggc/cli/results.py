@@ -45,6 +45,6 @@ def label(metric: str) -> str:
 
 def ratio(original: float | int | None, compressed: float | int | None) -> str:
     """Compressed over original, where that means something."""
-    if not original or compressed is None:
+    if not original or compressed is None or min(original, compressed) < 0:
         return ""
     return f"{compressed / original:.3f}"
