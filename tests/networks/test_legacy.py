@@ -2,6 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
 from functional_reference import (
     Layout,
     patchgan_forward,
@@ -14,10 +18,6 @@ from functional_reference import (
     unet_forward,
     unet_layout,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor
-
 from mggc.errors import MggcError
 from mggc.networks.build import build
 from mggc.networks.checkpoints import read_state_dict

@@ -1,9 +1,9 @@
 import pytest
 import torch
 import torch_pruning
-from functional_reference import patchgan_layout, pixel_layout, resnet_layout, unet_layout
 from torch import Tensor, nn
 
+from functional_reference import patchgan_layout, pixel_layout, resnet_layout, unet_layout
 from mggc.networks.build import build
 from mggc.networks.patchgan import PatchDiscriminator, PixelDiscriminator
 from mggc.networks.resnet import ResnetGenerator
