@@ -40,6 +40,6 @@ DEMO: dict[Model, CompressConfig] = {
         train=TrainConfig(updates=900, batch_size=4),
         encode=DEMO_ENCODER,
         prune=PruneConfig(updates=400, batch_size=8),
-        finetune=FinetuneConfig(updates=300, batch_size=4),
+        finetune=FinetuneConfig(updates=700, batch_size=4),
     ),
 }
