@@ -148,3 +148,13 @@ def test_time_spent_waiting_is_counted_and_time_spent_working_is_not() -> None:
 def test_a_depth_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Prefetch(iter([1]), depth=0)
+
+
+def test_an_interrupt_before_the_thread_starts_is_not_followed_by_another_error(monkeypatch):
+    def interrupt(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        prefetch(iter(range(3)))
+    gc.collect()  # the finalizer of the half-made object runs and has nothing to wait for

@@ -100,6 +100,6 @@ def _produce(iterator: Iterator[Item], channel: _Channel[Item]) -> None:
 def _stop(channel: _Channel[Item], thread: threading.Thread) -> None:
     channel.closed.set()
     channel.slots.release()
-    # The garbage collector may drop the consumer while the thread itself runs.
-    if thread is not threading.current_thread():
+    # The garbage collector may drop the consumer while the thread itself runs, and Ctrl-C may come before it starts.
+    if thread.ident is not None and thread is not threading.current_thread():
         thread.join(JOIN_SECONDS)
