@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mggc.config import ObjectiveConfig
 from mggc.data.dataset import Split
-from mggc.data.loaders import evaluation_batches, training_batches
+from mggc.data.loaders import evaluation_batches
 from mggc.data.prefetch import Prefetch
 from mggc.gan.recover import RecoverRecord, Recovery, recover
 from mggc.networks.files import load_network, save_network
@@ -20,6 +20,7 @@ from mggc.runs.rundir import RunDir, StageDir, digest_of
 from mggc.stages.context import Context
 from mggc.stages.loop import REPORT_EVERY, resume, run_updates
 from mggc.stages.networks import Role, judge_spec, load_original, new_network
+from mggc.stages.train_gan import batches_from
 
 HELD_OUT_IMAGES = 64
 OPPONENT: dict[Role, Role] = {"discriminator": "generator", "source_discriminator": "backward_generator"}
@@ -108,16 +109,7 @@ def _run(context: Context, digest: str, recovery: Recovery, role: Role, done_bef
     split = context.dataset.train if role == "discriminator" else _swapped(context.dataset.train)
     val = context.dataset.val if role == "discriminator" else _swapped(context.dataset.val)
     size, device = context.config.data.image_size, context.fabric.device
-    batches = training_batches(
-        split,
-        context.config.data,
-        batch_size=config.batch_size,
-        seed=context.config.seed,
-        augment=context.dataset.augment,
-        start=start,
-        rank=context.fabric.global_rank,
-        world_size=context.fabric.world_size,
-    )
+    batches = batches_from(context, split, batch_size=config.batch_size, start=start)
     with Prefetch(batches) as ready:
         records = recover(
             recovery,

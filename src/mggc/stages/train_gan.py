@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from mggc.config import GanMode, ObjectiveConfig
+from mggc.data.dataset import Split
 from mggc.data.loaders import Batch, training_batches
 from mggc.data.prefetch import Prefetch
 from mggc.gan.cyclegan import CycleGan
@@ -88,7 +89,9 @@ def run_training(context: Context, stage: StageDir, digest: str, gan: Gan, confi
     """Train from the latest checkpoint to the end of the schedule, on the training split."""
     schedule = make_schedule(config, len(context.dataset.train))
     start = resume(stage, digest, gan)
-    with Prefetch(batches_from(context, config, start)) as batches:
+    with Prefetch(
+        batches_from(context, context.dataset.train, batch_size=config.batch_size, start=start)
+    ) as batches:
         run_updates(
             context,
             stage,
@@ -102,12 +105,12 @@ def run_training(context: Context, stage: StageDir, digest: str, gan: Gan, confi
         )
 
 
-def batches_from(context: Context, config: ObjectiveConfig, start: int) -> Iterator[Batch]:
-    """This process's training batches, from batch ``start``."""
+def batches_from(context: Context, split: Split, *, batch_size: int, start: int) -> Iterator[Batch]:
+    """This process's batches of a split to train on, from batch ``start``."""
     return training_batches(
-        context.dataset.train,
+        split,
         context.config.data,
-        batch_size=config.batch_size,
+        batch_size=batch_size,
         seed=context.config.seed,
         augment=context.dataset.augment,
         start=start,
