@@ -92,10 +92,13 @@ def whole(
 def state(folder: Path) -> dict[Path, tuple[int, int]]:
     """Every file's size and time."""
     found = {}
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # gone in the meantime
-            status = path.stat()
-            found[path] = (status.st_size, status.st_mtime_ns)
+    for parent, folders, files in os.walk(
+        folder
+    ):  # unlike rglob, no error where a folder goes away meanwhile
+        for path in (Path(parent, name) for name in folders + files):
+            with suppress(OSError):
+                status = path.stat()
+                found[path] = (status.st_size, status.st_mtime_ns)
     return found
 
 
