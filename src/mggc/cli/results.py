@@ -20,7 +20,7 @@ LABELS = {
 ARROWS = {"frechet": "↓", "kernel": "↓", "density": "↑", "coverage": "↑", "neighborhood_preservation": "↑"}
 
 
-def results_table(result: CompressResult) -> Table:
+def results_table(result: CompressResult, *, heading: str = "Original and compressed") -> Table:
     """Cost first, then quality; the ratio where both networks have the figure."""
     original, compressed = result.metrics["original"], result.metrics["compressed"]
     names = [name for name in LABELS if name in compressed]
@@ -34,7 +34,7 @@ def results_table(result: CompressResult) -> Table:
         ]
         for name in names
     ]
-    return table_of("Original and compressed, test split", ["", "original", "compressed", "ratio"], rows)
+    return table_of(f"{heading}, test split", ["", "original", "compressed", "ratio"], rows)
 
 
 def label(metric: str) -> str:

@@ -6,6 +6,7 @@ The same object is the TOML file, the command line's flags, the output of ``--dr
 from mggc.config.base import (
     Channels,
     Depth,
+    Direction,
     GanMode,
     MacsConvention,
     Model,
@@ -30,6 +31,7 @@ __all__ = [
     "CompressConfig",
     "DataConfig",
     "Depth",
+    "Direction",
     "EncodeConfig",
     "EvaluateConfig",
     "FinetuneConfig",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Model = Literal["pix2pix", "cyclegan"]
+Direction = Literal["AtoB", "BtoA"]
 MacsConvention = Literal["exact", "paper"]
 Norm = Literal["batch", "instance", "none"]
 GanMode = Literal["hinge", "vanilla", "lsgan"]
