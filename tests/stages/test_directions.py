@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from import_toys import CYCLE, RESNET, write_checkpoints
 
 import mggc
 from mggc.config import CompressConfig, Direction
@@ -17,7 +18,6 @@ from mggc.stages.compress import compress_run
 from mggc.stages.networks import Role, load_original
 from mggc.stages.source import GeneratorSource
 from pipeline_toys import results, tiny_config, write_domains, write_pairs
-from stages.import_toys import CYCLE, RESNET, write_checkpoints
 
 SWAPPED: list[tuple[Role, Role]] = [
     ("generator", "backward_generator"),
