@@ -23,19 +23,21 @@ from mggc.config.data import DataConfig, NetworkConfig, RuntimeConfig
 from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
 from mggc.config.pipeline import CompressConfig
-from mggc.config.prune import PlanMethod, PruneConfig
+from mggc.config.prune import Decode, InitialLogits, Optimizer, Pairing, PlanMethod, PruneConfig
 from mggc.config.training import FinetuneConfig, ObjectiveConfig, RecoverConfig, ScheduleConfig, TrainConfig
 
 __all__ = [
     "Channels",
     "CompressConfig",
     "DataConfig",
+    "Decode",
     "Depth",
     "Direction",
     "EncodeConfig",
     "EvaluateConfig",
     "FinetuneConfig",
     "GanMode",
+    "InitialLogits",
     "MacsConvention",
     "Model",
     "NetworkConfig",
@@ -44,6 +46,8 @@ __all__ = [
     "Norm",
     "NormMode",
     "ObjectiveConfig",
+    "Optimizer",
+    "Pairing",
     "PlanMethod",
     "PositiveFloat",
     "PositiveInt",
