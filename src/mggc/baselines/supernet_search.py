@@ -26,7 +26,7 @@ class SupernetSearch:
     take each width from either of two parents.
 
     What differs: the layers stay as they are (no separable convolutions) and no features are distilled. Every channel group has
-    a width of its own, with ``choices`` shares in even ratios that reach below the budget; the source has eight groups with three to
+    a width of its own, with ``choices`` shares in even ratios; the source has eight groups with three to
     six widths. The source refuses candidates above the budget; here a candidate's widths are scaled together until the
     budget is used up, so that all cost the same. Candidates are scored by the training objective on training batches, the same for
     all of a generation and new ones for the next, instead of FID or mIoU on a validation set, and there are far fewer
