@@ -26,25 +26,28 @@ class _Candidate(NamedTuple):
 class CoarseToFine:
     """Train one generator fairly at all widths, narrow it greedily to the budget, then shift width in ever finer steps.
 
-    Source: Wang et al., "Coarse-to-Fine Searching for Efficient Generative Adversarial Networks", 2021 (arXiv 2104.09223), called
-    CF-GAN. Taken over: a supernet trained fairly, so that every choice gets as many updates as every other, and a
-    search that is divided into subproblems from coarse to fine, each solved with the shared weights before the next.
+    Source: Wang et al., "Coarse-to-Fine Searching for Efficient Generative Adversarial Networks", 2021 (arXiv
+    2104.09223), called CF-GAN. Taken over: a supernet trained fairly, so that every choice gets as many updates as
+    every other, and a search that is divided into subproblems from coarse to fine, each solved with the shared weights
+    before the next.
 
-    What differs, and it is much: the source searches paths, then operators, then channels, of a space of its own; there is no released
-    code. A given generator has its paths and operators, so all stages here choose channels. Fairness is built like this: in each
-    run of ``choices`` updates, every group is trained at each of its widths once, in an order of its own. Coarse: from
-    full width, the group whose next narrower choice costs the least objective per logarithm of MACs is narrowed, again and
-    again, until the budget holds. Fine: one group is widened or narrowed by half a choice (later a quarter), all others are
-    scaled so that the budget is used up, and the best of these moves is made if it is better than none. Candidates are scored by the
-    training objective on training batches, the same for all that compete. Only the plan is handed on: finetuning
-    starts from the original's weights.
+    What differs, and it is much: this follows the source's idea, not its details, for which no released code was found.
+    The source searches paths, then operators, then channels, of a space of its own. A given generator has its paths and
+    operators, so all stages here choose channels. Fairness is built like this: in each run of ``choices`` updates,
+    every group is trained at each of its widths once, in an order of its own. Coarse: from full width, the group whose
+    next narrower choice costs the least objective per logarithm of MACs is narrowed, again and again, until the budget
+    holds. Fine: one group is widened or narrowed by half a choice (later a quarter), all others are scaled so that the
+    budget is used up, and the best of these moves is made if it is better than none. Candidates are scored by the
+    training objective on training batches, the same for all that compete. Only the plan is handed on: finetuning starts
+    from the original's weights.
 
     In the search one update is a forward pass of each candidate (about twice as many as groups) on one batch; where the
     budget is due, the coarse stage makes several decisions on one batch.
 
     Args:
         material: The original networks and the terms of the task.
-        training: Share of the updates that train the supernet; the search has at least one. It is half coarse, half fine.
+        training: Share of the updates that train the supernet; the search has at least one. It is half coarse, half
+            fine.
         choices: Shares of a group's width to choose from.
         moves: Fine moves, spread evenly over their half of the search.
         lr: Adam's learning rate.

@@ -27,9 +27,9 @@ class Evolution:
     What differs: one population, since the generator of the way back is not at hand, so that the cycle term of the
     fitness is missing (a paired translation never had it). Every individual uses up the same budget: a child is brought
     back to it by dropping or adding channels at random, and the term that rewards small networks is left out. Every
-    channel group has bits of its own, where the source shares 256 bits among all residual blocks. Fitness is the
-    mean over those training batches that fall into a generation, the same for all individuals, instead of a pass
-    over the validation set; norms use the statistics that the game's settings ask for, instead of the running ones.
+    channel group has bits of its own, where the source shares 256 bits among all residual blocks. Fitness is the mean
+    over those training batches that fall into a generation, the same for all individuals, instead of a pass over the
+    validation set; norms use the statistics that the game's settings ask for, instead of the running ones.
 
     One update is a forward pass of each individual on one batch.
 

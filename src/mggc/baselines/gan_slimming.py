@@ -45,18 +45,18 @@ class GanSlimming:
     """Train generator and channel gates γ against an adversary, and shrink the gates by a proximal step.
 
     Source: Wang et al., "GAN Slimming: All-in-One GAN Compression by A Unified Optimization Framework", ECCV 2020, and
-    its released code. Taken over: min over weights W and gates γ, max over D, of L_GAN + β · d(G(x), G_0(x)) + ρ‖γ‖₁; Adam on
-    W and D (1e-5), SGD with momentum 0.5 on γ (0.1) followed by soft thresholding at ρ times the learning rate, all on a
-    cosine schedule; β = 20; D learns to tell the original's images from the slimmed generator's; channels whose gates
-    are closed go.
+    its released code. Taken over: min over weights W and gates γ, max over D, of L_GAN + β · d(G(x), G_0(x)) + ρ‖γ‖₁;
+    Adam on W and D (1e-5), SGD with momentum 0.5 on γ (0.1) followed by soft thresholding at ρ times the learning rate,
+    all on a cosine schedule; β = 20; D learns to tell the original's images from the slimmed generator's; channels
+    whose gates are closed go.
 
-    What differs: γ are gates of their own, one for every prunable channel and read by every layer that reads the channel, where
-    the source takes the scales of affine instance norms and leaves the residual trunk whole: so networks with other norms and
-    the trunk can be slimmed too. d is the mean squared error of images (the released code's ``--lc mse``) instead of a VGG
-    distance. The source tries ρ by hand until the size fits; here thresholding rests whenever the open gates fit into the
-    budget, and the plan ranks channels by |γ| (closed gates by their mean over the updates: what closed last goes last).
-    No quantization, no history of images for D, and no weight decay on D. Only the plan is handed on: finetuning starts from the
-    original's weights, as for every other method.
+    What differs: γ are gates of their own, one for every prunable channel and read by every layer that reads the
+    channel, where the source takes the scales of affine instance norms and leaves the residual trunk whole: so networks
+    with other norms and the trunk can be slimmed too. d is the mean squared error of images (an option of the released
+    code) instead of a VGG distance. The source tries ρ by hand until the size fits; here thresholding rests whenever
+    the open gates fit into the budget, and the plan ranks channels by |γ| (closed gates by their mean over the updates:
+    what closed last goes last). No quantization, no history of images for D, and no weight decay on D. Only the plan is
+    handed on: finetuning starts from the original's weights, as for every other method.
 
     Args:
         material: The original networks and the terms of the task.

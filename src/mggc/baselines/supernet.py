@@ -18,8 +18,8 @@ from mggc.shapes import KeepMask
 class Supernet:
     """The generator under a keep mask with its adversary, trained and scored by one objective.
 
-    The objective is the adversarial loss plus a multiple of the L1 distance to the target image where images are paired,
-    otherwise to the original generator's image (GAN Compression's, without its feature distillation).
+    The objective is the adversarial loss plus a multiple of the L1 distance to the target image where images are
+    paired, otherwise to the original generator's image (GAN Compression's, without its feature distillation).
 
     Args:
         material: The original networks and the terms of the task; the generator's weights are the first weights here.

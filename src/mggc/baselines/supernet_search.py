@@ -19,18 +19,18 @@ class SupernetSearch:
     """Train one generator at random widths, then breed the widths at which it does best.
 
     Source: Li et al., "GAN Compression: Efficient Architectures for Interactive Conditional GANs", CVPR 2020, and its
-    released code. Taken over: first a once-for-all generator is trained, at widths drawn evenly for every update, with channels sorted
-    by L1 norm, from pretrained weights, with the adversarial loss and the L1 distance to the target (weight 100, paired) or to
-    the original's image (weight 10, unpaired), Adam at 2e-4; then an evolutionary search over widths, scored with the shared
-    weights: the best quarter survives, half of the others are mutants (each width redrawn with probability 0.2), half
-    take each width from either of two parents.
+    released code. Taken over: first a once-for-all generator is trained, at widths drawn evenly for every update, with
+    channels sorted by L1 norm, from pretrained weights, with the adversarial loss and the L1 distance to the target
+    (weight 100, paired) or to the original's image (weight 10, unpaired), Adam at 2e-4; then an evolutionary search
+    over widths, scored with the shared weights: the best quarter survives, half of the others are mutants (each width
+    redrawn with probability 0.2), half take each width from either of two parents.
 
-    What differs: the layers stay as they are (no separable convolutions) and no features are distilled. Every channel group has
-    a width of its own, with ``choices`` shares in even ratios; the source has eight groups with three to
-    six widths. The source refuses candidates above the budget; here a candidate's widths are scaled together until the
-    budget is used up, so that all cost the same. Candidates are scored by the training objective on training batches, the same for
-    all of a generation and new ones for the next, instead of FID or mIoU on a validation set, and there are far fewer
-    of them. Only the plan is handed on: finetuning starts from the original's weights.
+    What differs: the layers stay as they are (no separable convolutions) and no features are distilled. Every channel
+    group has a width of its own, with ``choices`` shares in even ratios; the source has eight groups with three to six
+    widths. The source refuses candidates above the budget; here a candidate's widths are scaled together until the
+    budget is used up, so that all cost the same. Candidates are scored by the training objective on training batches,
+    the same for all of a generation and new ones for the next, instead of FID or mIoU on a validation set, and there
+    are far fewer of them. Only the plan is handed on: finetuning starts from the original's weights.
 
     In the second phase one update is a forward pass of each candidate on one batch.
 

@@ -16,8 +16,8 @@ from mggc.pruning.table import ChannelTable
 def share_choices(counter: MacsCounter, *, budget: int, choices: int) -> Float[Tensor, " choices"]:
     """Shares of a group's width to choose from, ascending to 1 in even ratios.
 
-    The least is the budget's share of all MACs, but at most 1/8: since MACs go with the square of the widths, the middle of
-    the range is about the share of every group that uses the budget up.
+    The least is the budget's share of all MACs, but at most 1/8: since MACs go with the square of the widths, the
+    middle of the range is about the share of every group that uses the budget up.
 
     Raises:
         ValueError: There are fewer than two choices.
