@@ -3,6 +3,7 @@
 import copy
 import io
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor, nn
 
 from asserts import assert_same
 from mggc.baselines.chooser import Chooser, Material
-from mggc.config import GanMode, PruneConfig
+from mggc.config import PruneConfig
 from mggc.networks.build import build
-from mggc.networks.specs import PatchSpec, ResnetSpec, UnetSpec
+from mggc.networks.specs import NetworkSpec, PatchSpec, ResnetSpec, UnetSpec
 from mggc.pruning.channels import trace_channels
 from mggc.pruning.macs import MacsCounter
 from toys import cpu_fabric, images, strong_weights
@@ -62,76 +63,51 @@ def material(
     conditional: bool = True,
     share: float = 0.3,
     updates: int = 4,
-    seed: int = 0,
     residual: bool = False,
     config: PruneConfig | None = None,
 ) -> Material:
-    """A small U-Net or ResNet with batch or instance norm, one channel in and two out, and its PatchGAN."""
-    spec = (
-        ResnetSpec(input_channels=1, output_channels=2, blocks=2, ngf=8)
-        if residual
-        else UnetSpec(input_channels=1, output_channels=2, downs=5, ngf=8, dropout=True)
+    """A small U-Net with batch norm or ResNet with instance norm, one channel in and two out, and its PatchGAN."""
+    generator, counter = _traced(_GENERATORS[residual], seed=1)
+    judge = PatchSpec(input_channels=3 if conditional else 2, ndf=4, layers=2)
+    discriminator, judge_counter = _traced(judge, seed=2)
+    return Material(
+        generator=copy.deepcopy(generator),
+        discriminator=copy.deepcopy(discriminator),
+        counter=counter,
+        discriminator_table=judge_counter.table,
+        budget=round(share * counter.total),
+        conditional=conditional,
+        gan_mode="hinge" if conditional else "lsgan",
+        config=config or PruneConfig(),
+        fabric=cpu_fabric(),
+        seed=0,
+        updates=updates,
     )
-    generator = strong_weights(build(spec), seed=1)
-    discriminator = strong_weights(
-        build(PatchSpec(input_channels=3 if conditional else 2, ndf=4, layers=2)), 2
-    )
-    gan_mode: GanMode = "hinge" if conditional else "lsgan"
-    return _material(
-        generator,
-        discriminator,
-        SIZE,
-        1,
-        conditional,
-        gan_mode,
-        share,
-        updates,
-        seed,
-        config or PruneConfig(),
-    )
+
+
+_GENERATORS = {
+    True: ResnetSpec(input_channels=1, output_channels=2, blocks=2, ngf=8),
+    False: UnetSpec(input_channels=1, output_channels=2, downs=5, ngf=8, dropout=True),
+}
+
+
+@cache
+def _traced(spec: NetworkSpec, *, seed: int) -> tuple[nn.Module, MacsCounter]:
+    network = strong_weights(build(spec), seed).eval()
+    return network, MacsCounter(trace_channels(network, image_size=SIZE))
 
 
 def blind_material(*, updates: int, seed: int) -> Material:
     """A budget for all eight useful channels and for the one useless channel that has to stay."""
-    return _material(
-        Blind(useless_first=seed % 2 == 1),
-        Difference(),
-        8,
-        1,
-        True,
-        "hinge",
-        9 / 16,
-        updates,
-        seed,
-        PruneConfig(),
-    )
-
-
-def _material(
-    generator: nn.Module,
-    discriminator: nn.Module,
-    size: int,
-    channels: int,
-    conditional: bool,
-    gan_mode: GanMode,
-    share: float,
-    updates: int,
-    seed: int,
-    config: PruneConfig,
-) -> Material:
-    counter = MacsCounter(trace_channels(generator, image_size=size, input_channels=channels))
-    return Material(
-        generator=generator.eval(),
-        discriminator=discriminator.eval(),
+    generator, discriminator = Blind(useless_first=seed % 2 == 1), Difference()
+    counter = MacsCounter(trace_channels(generator, image_size=8))
+    return material(updates=updates)._replace(
+        generator=generator,
+        discriminator=discriminator,
         counter=counter,
-        discriminator_table=trace_channels(discriminator, image_size=size),
-        budget=round(share * counter.total),
-        conditional=conditional,
-        gan_mode=gan_mode,
-        config=config,
-        fabric=cpu_fabric(),
+        discriminator_table=trace_channels(discriminator, image_size=8),
+        budget=counter.total * 9 // 16,
         seed=seed,
-        updates=updates,
     )
 
 
@@ -184,7 +160,7 @@ def assert_resumes(make: Make, make_task: Callable[[], Material]) -> None:
     for step in range(updates):
         whole.step(*batch(step))
         states.append(reloaded(whole.state_dict()))
-    for stop in range(1, updates):
+    for stop in {1, updates // 2, updates - 1}:
         torch.manual_seed(stop)  # what the global generator holds must not matter
         resumed = make(make_task())
         resumed.load_state_dict(copy.deepcopy(states[stop - 1]))
