@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from search_toys import assert_chooses_within_budget, assert_resumes, batch, choose_blindly, material, run
@@ -76,3 +78,11 @@ def test_what_closed_last_is_kept_first() -> None:
     for group, ranks in zip(task.counter.table.groups, task.counter.table.split(order), strict=True):
         kept = slimming.plans()[0].kept[group.name]
         assert kept == tuple(sorted(ranks.argsort(descending=True)[: len(kept)].tolist()))
+
+
+def test_by_default_a_gate_that_nothing_holds_open_closes_within_half_of_the_updates() -> None:
+    updates = 400
+    slimming = GanSlimming(material(updates=updates))
+    rates = [0.5 * (1 + math.cos(math.pi * step / updates)) for step in range(updates // 2)]
+    assert sum(slimming.rho * slimming.gate_lr * rate for rate in rates) == pytest.approx(1, rel=0.01)
+    assert GanSlimming(material(updates=10**6)).rho == 0.01

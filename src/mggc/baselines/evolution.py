@@ -68,7 +68,7 @@ class Evolution:
 
     def step(self, source: Source, target: Target) -> dict[str, Tensor]:
         """Compare all individuals on a batch; at the end of a generation breed the next one."""
-        found = self._measure(source).double().cpu()
+        found = self._measure(source).cpu().double()
         self.discrepancies = self.discrepancies + found
         self.batches += 1
         if ends_period(self.steps, periods=self.generations, updates=self.material.updates):

@@ -67,7 +67,7 @@ class Supernet:
             adversarial = self.adversary.judge(self._judged(source, fake))
             scores.append(adversarial + self.lambda_recon * self._distance(source, target, fake))
         mean: Tensor = self.material.fabric.all_reduce(torch.stack(scores), reduce_op="mean")
-        return mean.double().cpu()
+        return mean.cpu().double()
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimizers."""
