@@ -24,7 +24,14 @@ from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
 from mggc.config.pipeline import CompressConfig
 from mggc.config.prune import PlanMethod, PruneConfig
-from mggc.config.training import FinetuneConfig, ObjectiveConfig, RecoverConfig, ScheduleConfig, TrainConfig
+from mggc.config.training import (
+    Distiller,
+    FinetuneConfig,
+    ObjectiveConfig,
+    RecoverConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
 
 __all__ = [
     "Channels",
@@ -32,6 +39,7 @@ __all__ = [
     "DataConfig",
     "Depth",
     "Direction",
+    "Distiller",
     "EncodeConfig",
     "EvaluateConfig",
     "FinetuneConfig",
