@@ -1,6 +1,8 @@
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from distill_toys import distil, halved, unet
 
 from mggc.config import Distiller, FinetuneConfig, Model
 from mggc.finetune.alignment import KernelAlignment
@@ -11,6 +13,7 @@ from mggc.finetune.granularity import MultiGranularity
 from mggc.finetune.regions import CrucialRegions
 from mggc.finetune.views import Criterion
 from mggc.finetune.wavelet import HighFrequencies
+from toys import images
 
 PUBLISHED: dict[Distiller, dict[Model, Criterion]] = {
     "mggc": {
@@ -38,3 +41,24 @@ def test_every_method_has_its_criterion_and_its_weights(distiller: Distiller, mo
 
 def test_weights_by_model_are_fields_that_are_absent_by_default() -> None:
     assert all(getattr(FinetuneConfig(), name) is None for name in WEIGHTS)
+
+
+def test_a_method_of_ones_own_is_what_the_documentation_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "distillation.md").read_text()
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    brightness = names["Brightness"](weight=3.0)
+    assert isinstance(brightness, Criterion)
+    teacher = unet()
+    student = halved(teacher)
+    distillation = distil(student, teacher, None, brightness)
+    source = images(2, 1, 32, 32)
+    fake = student(source)
+    loss = distillation(source, fake)
+    difference = (fake.mean((1, 2, 3)) - teacher(source).mean((1, 2, 3))).square().mean()
+    assert loss.item() == pytest.approx(3.0 * difference.item(), rel=1e-4)
+
+
+def test_every_method_is_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "distillation.md").read_text()
+    assert all(f"| `{distiller}`" in page for distiller in get_args(Distiller))

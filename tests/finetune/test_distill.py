@@ -118,10 +118,13 @@ def test_gradients_reach_the_student_and_the_connectors_and_nobody_else(
     loss = distillation(source, student(source))
     assert loss.isfinite()
     loss.backward()
-    learners = [parameter.grad for parameter in (*student.parameters(), *distillation.parameters())]
-    grads = [grad for grad in learners if grad is not None]
+    learners = [*student.parameters(), *distillation.parameters()]
+    grads = [parameter.grad for parameter in learners if parameter.grad is not None]
+    assert len(grads) == len(learners)
     assert all(grad.isfinite().all() for grad in grads)
-    assert sum(grad.abs().sum().item() > 0 for grad in grads) > len(learners) / 4
+    moved = sum(grad.abs().sum().item() > 0 for grad in grads)
+    # What comes after the last layer that is looked at has nothing to learn from features alone.
+    assert moved > (0.5 if distiller in ("cat", "rakd") else 0.9) * len(learners)
     experts = [*teacher.parameters(), *discriminator.parameters()]
     assert all(parameter.grad is None for parameter in experts)
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
