@@ -25,7 +25,14 @@ from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
 from mggc.config.pipeline import CompressConfig
 from mggc.config.prune import Decode, InitialLogits, Optimizer, Pairing, PlanMethod, PruneConfig
-from mggc.config.training import FinetuneConfig, ObjectiveConfig, RecoverConfig, ScheduleConfig, TrainConfig
+from mggc.config.training import (
+    Distiller,
+    FinetuneConfig,
+    ObjectiveConfig,
+    RecoverConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
 
 __all__ = [
     "Channels",
@@ -34,6 +41,7 @@ __all__ = [
     "Decode",
     "Depth",
     "Direction",
+    "Distiller",
     "EncodeConfig",
     "EncoderKind",
     "EvaluateConfig",
