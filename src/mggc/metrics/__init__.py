@@ -1,6 +1,7 @@
 """What is measured: distances between sets of features, neighbourhoods, pairs of images, label maps and time."""
 
 from mggc.metrics.density_coverage import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from mggc.metrics.features import extract_features
 from mggc.metrics.frechet import (
     GaussianStatistics,
     frechet_distance,
@@ -11,9 +12,10 @@ from mggc.metrics.frechet import (
 from mggc.metrics.inception import InceptionFeatures, load_inception
 from mggc.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_subsets
 from mggc.metrics.latency import Latency, measure_latency
+from mggc.metrics.memory import PeakMemory, peak_memory
 from mggc.metrics.neighborhood import local_distance_correlation, neighborhood_preservation, shared_neighbors
 from mggc.metrics.paired import mean_absolute_error, psnr, ssim
-from mggc.metrics.results import Measurement, metric_name
+from mggc.metrics.results import Measurement, mean_and_sd, metric_name, over_seeds
 from mggc.metrics.segmentation import (
     MeanIou,
     class_iou,
@@ -34,11 +36,13 @@ __all__ = [
     "Latency",
     "MeanIou",
     "Measurement",
+    "PeakMemory",
     "PrecisionRecall",
     "class_iou",
     "confusion_matrix",
     "decode_palette",
     "density_coverage",
+    "extract_features",
     "frechet_distance",
     "frechet_distance_from_statistics",
     "frechet_distance_infinity",
@@ -51,10 +55,13 @@ __all__ = [
     "load_inception",
     "local_distance_correlation",
     "mean_absolute_error",
+    "mean_and_sd",
     "mean_iou",
     "measure_latency",
     "metric_name",
     "neighborhood_preservation",
+    "over_seeds",
+    "peak_memory",
     "pixel_accuracy",
     "precision_recall",
     "psnr",
