@@ -18,6 +18,12 @@ class EvaluateConfig(Settings):
     """Keep dropout active; with ``norm = "batch"`` this is how pytorch-CycleGAN-and-pix2pix tests unless told otherwise."""
     neighbors: PositiveInt = 5
     """k of neighbourhood preservation."""
+    features: str = "run"
+    """The encoder that judges: ``run`` (the run's own), another run, an encoder's folder, or a SwAV ResNet-50 file."""
+    inception: str = "auto"
+    """Inception-v3 weights of FID and KID: ``auto`` (where the cache has them), ``fetch``, ``none``, or a file."""
+    infinity: bool = False
+    """Add Fréchet distances extrapolated to infinitely many images (FID∞)."""
     latency_rounds: PositiveInt = 20
     """Timed forward passes of each network, interleaved."""
     pictures: PositiveInt = 8

@@ -42,16 +42,16 @@ def peak_memory(network: nn.Module, example: Images) -> PeakMemory:
 def _allocator_peak(network: nn.Module, example: Images) -> int:
     torch.cuda.synchronize(example.device)
     torch.cuda.reset_peak_memory_stats(example.device)
-    before = torch.cuda.memory_allocated(example.device)
+    before: int = torch.cuda.memory_allocated(example.device)
     network(example)
     torch.cuda.synchronize(example.device)
-    peak: int = torch.cuda.max_memory_allocated(example.device)
-    return peak - before
+    return int(torch.cuda.max_memory_allocated(example.device)) - before
 
 
 def _tensor_peak(network: nn.Module, example: Images) -> int:
     known = [*network.parameters(), *network.buffers(), example]
-    with _LiveTensors(known) as live:
+    live = _LiveTensors(known)
+    with live:
         network(example)
     return live.peak
 

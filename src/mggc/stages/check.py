@@ -8,6 +8,7 @@ from mggc.data.transforms import loading
 from mggc.errors import MggcError
 from mggc.networks.sizes import check_image_size
 from mggc.runtime import check_runtime
+from mggc.stages.evaluation.feature_sets import check_feature_files
 from mggc.stages.find_neighbors import check_count
 from mggc.stages.import_gan import check_fit
 from mggc.stages.networks import original_specs
@@ -40,6 +41,7 @@ def open_for_compression(config: CompressConfig, generator: GeneratorSource | No
         MggcError: As above; or the generator does not fit the data, or the game lacks source images.
     """
     check_runtime(config.runtime)
+    check_feature_files(config.evaluate)
     for stage, batch_size in (("prune", config.prune.batch_size), ("finetune", config.finetune.batch_size)):
         _check_batch(stage, batch_size, config.runtime.devices)
     if generator is None:
