@@ -24,6 +24,14 @@ class EvaluateConfig(Settings):
     """Inception-v3 weights of FID and KID: ``auto`` (where the cache has them), ``fetch``, ``none``, or a file."""
     infinity: bool = False
     """Add Fréchet distances extrapolated to infinitely many images (FID∞)."""
+    segmenter: Literal["none", "trained", "drn-d-105", "colors"] = "none"
+    """What reads classes from translated images, for mIoU: a network trained here on the real pairs, Cityscapes' DRN-D-105, or, where label maps are the targets, their colours."""
+    segmenter_weights: str | None = None
+    """DRN-D-105's weights file (absent: the one in the cache), or a run whose trained segmenter is to judge here too."""
+    segmenter_updates: PositiveInt = 1500
+    """Updates of a segmenter that is trained here."""
+    palette: str | None = None
+    """Colours of the classes in label maps: ``facades``, ``cityscapes``, or a TOML or JSON file."""
     latency_rounds: PositiveInt = 20
     """Timed forward passes of each network, interleaved."""
     pictures: PositiveInt = 8

@@ -9,6 +9,7 @@ from mggc.errors import MggcError
 from mggc.networks.sizes import check_image_size
 from mggc.runtime import check_runtime
 from mggc.stages.evaluation.feature_sets import check_feature_files
+from mggc.stages.evaluation.segmentation_figures import chosen_palette
 from mggc.stages.find_neighbors import check_count
 from mggc.stages.import_gan import check_fit
 from mggc.stages.networks import original_specs
@@ -50,6 +51,7 @@ def open_for_compression(config: CompressConfig, generator: GeneratorSource | No
         dataset = open_dataset(config.data, config.model)
         check_fit(generator.networks(), config, dataset)
     loading(config.data, augment=dataset.augment)
+    chosen_palette(config.evaluate, dataset)
     check_count(len(game_sources(dataset, config.data)), config.prune.neighbors)
     return dataset
 

@@ -12,13 +12,15 @@ from mggc.shapes import ByteImages
 from mggc.stages.context import Context
 from mggc.stages.evaluation.cost_figures import cost_figures
 from mggc.stages.evaluation.feature_figures import feature_figures
+from mggc.stages.evaluation.feature_sets import check_feature_files
 from mggc.stages.evaluation.pair_figures import ink_figures, pair_figures
+from mggc.stages.evaluation.segmentation_figures import chosen_palette, segmentation_figures
 from mggc.stages.evaluation.subjects import Figures, Scene, make_scene
 from mggc.stages.pictures import comparison_grid
 
 METRICS_NAME = "metrics.json"
 GRID_NAME = "grid.png"
-PARTS = (pair_figures, ink_figures, feature_figures, cost_figures)
+PARTS = (pair_figures, ink_figures, segmentation_figures, feature_figures, cost_figures)
 """Each gives figures by subject; their order is that of the file."""
 
 
@@ -30,6 +32,8 @@ def evaluate(context: Context) -> None:
     digest = digest_of("evaluate", finetuned["digest"], config.evaluate.model_dump())
     if not context.pending(stage, digest):
         return
+    check_feature_files(config.evaluate)
+    chosen_palette(config.evaluate, context.dataset)
     if context.leader:
         scene = make_scene(context)
         figures = measure(scene)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from mggc.config import EvaluateConfig
 from mggc.errors import MggcError
@@ -52,7 +52,7 @@ class FeatureSet:
         path = cache_folder() / "reference" / f"{self.name}-{_content(images, self.digest)}.safetensors"
         if not path.is_file():
             features = self.extract(images)
-            write_atomically(path, lambda partial: save_file({"features": features}, partial))
+            write_atomically(path, lambda partial: _write(features, partial))
         try:
             return load_file(path)["features"]
         except (SafetensorError, KeyError) as error:
@@ -143,6 +143,11 @@ def _inception_features(context: Context) -> FeatureSet | None:
         "inception",
         digest,
     )
+
+
+def _write(features: Embeddings, path: Path) -> None:
+    # Through Python's own file: safetensors has an error of its own for a full disk.
+    path.write_bytes(save({"features": features.contiguous()}))
 
 
 def _content(images: ByteImages, digest: str) -> str:
