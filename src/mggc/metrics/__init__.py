@@ -13,6 +13,7 @@ from mggc.metrics.frechet import (
 from mggc.metrics.inception import InceptionFeatures, load_inception
 from mggc.metrics.kernel import KernelDistance, kernel_distance, kernel_distance_subsets
 from mggc.metrics.latency import Latency, measure_latency
+from mggc.metrics.lpips import Lpips, load_lpips
 from mggc.metrics.memory import PeakMemory, peak_memory
 from mggc.metrics.neighborhood import local_distance_correlation, neighborhood_preservation, shared_neighbors
 from mggc.metrics.paired import mean_absolute_error, psnr, ssim
@@ -39,6 +40,7 @@ __all__ = [
     "InceptionFeatures",
     "KernelDistance",
     "Latency",
+    "Lpips",
     "MeanIou",
     "Measurement",
     "Palette",
@@ -63,6 +65,7 @@ __all__ = [
     "kernel_distance_subsets",
     "load_drn",
     "load_inception",
+    "load_lpips",
     "load_palette",
     "local_distance_correlation",
     "mean_absolute_error",

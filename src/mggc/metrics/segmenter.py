@@ -14,7 +14,7 @@ from mggc.metrics.palette import IGNORED
 from mggc.runtime import step_generator, step_seed
 from mggc.shapes import ByteImages, Images
 
-WIDTHS = (32, 64, 128, 128)
+WIDTHS = (24, 48, 96, 96)
 """Channels at a half, a quarter, an eighth and a sixteenth of the image's resolution."""
 BATCH_SIZE = 8
 LEARNING_RATE = 2e-3

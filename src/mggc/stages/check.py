@@ -8,8 +8,7 @@ from mggc.data.transforms import loading
 from mggc.errors import MggcError
 from mggc.networks.sizes import check_image_size
 from mggc.runtime import check_runtime
-from mggc.stages.evaluation.feature_sets import check_feature_files
-from mggc.stages.evaluation.segmentation_figures import chosen_palette
+from mggc.stages.evaluation.check import check_evaluation
 from mggc.stages.find_neighbors import check_count
 from mggc.stages.import_gan import check_fit
 from mggc.stages.networks import original_specs
@@ -42,7 +41,6 @@ def open_for_compression(config: CompressConfig, generator: GeneratorSource | No
         MggcError: As above; or the generator does not fit the data, or the game lacks source images.
     """
     check_runtime(config.runtime)
-    check_feature_files(config.evaluate)
     for stage, batch_size in (("prune", config.prune.batch_size), ("finetune", config.finetune.batch_size)):
         _check_batch(stage, batch_size, config.runtime.devices)
     if generator is None:
@@ -51,7 +49,7 @@ def open_for_compression(config: CompressConfig, generator: GeneratorSource | No
         dataset = open_dataset(config.data, config.model)
         check_fit(generator.networks(), config, dataset)
     loading(config.data, augment=dataset.augment)
-    chosen_palette(config.evaluate, dataset)
+    check_evaluation(config.evaluate, dataset)
     check_count(len(game_sources(dataset, config.data)), config.prune.neighbors)
     return dataset
 

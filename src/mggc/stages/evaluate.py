@@ -10,11 +10,11 @@ from mggc.runs.atomic import read_json, write_atomically, write_json
 from mggc.runs.rundir import RunDir, StageDir, digest_of
 from mggc.shapes import ByteImages
 from mggc.stages.context import Context
+from mggc.stages.evaluation.check import check_evaluation
 from mggc.stages.evaluation.cost_figures import cost_figures
 from mggc.stages.evaluation.feature_figures import feature_figures
-from mggc.stages.evaluation.feature_sets import check_feature_files
 from mggc.stages.evaluation.pair_figures import ink_figures, pair_figures
-from mggc.stages.evaluation.segmentation_figures import chosen_palette, segmentation_figures
+from mggc.stages.evaluation.segmentation_figures import segmentation_figures
 from mggc.stages.evaluation.subjects import Figures, Scene, make_scene
 from mggc.stages.pictures import comparison_grid
 
@@ -32,8 +32,7 @@ def evaluate(context: Context) -> None:
     digest = digest_of("evaluate", finetuned["digest"], config.evaluate.model_dump())
     if not context.pending(stage, digest):
         return
-    check_feature_files(config.evaluate)
-    chosen_palette(config.evaluate, context.dataset)
+    check_evaluation(config.evaluate, context.dataset)
     if context.leader:
         scene = make_scene(context)
         figures = measure(scene)
