@@ -159,6 +159,7 @@ def textbook_kid(real: np.ndarray, fake: np.ndarray) -> float:
     return (same - 2 * sum(kernel(real[i], fake[j]) for i, j in pairs)) / len(pairs)
 
 
+@pytest.mark.slow
 def test_fid_and_kid_of_images_equal_the_slow_network_and_the_textbook(network):
     generator = torch.Generator().manual_seed(2)
     real = torch.randint(256, (4, 3, 32, 32), generator=generator).to(torch.uint8)

@@ -66,6 +66,7 @@ def evaluated(
     return run_metrics(RunDir.open(run))
 
 
+@pytest.mark.slow
 def test_fid_and_kid_appear_with_inceptions_weights_and_real_features_are_kept(
     run: Path, cache: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,9 @@ from mggc.runs.rundir import RunDir
 from mggc.runs.settings import validate_config
 from mggc.stages.compress import compress_run
 from mggc.stages.evaluate import run_metrics
-from mggc.stages.evaluation import segmenters
-from mggc.stages.evaluation.segmenters import ColorReader, resize_labels
+from mggc.stages.evaluation import trained_segmenter
+from mggc.stages.evaluation.class_readers import ColorReader
+from mggc.stages.evaluation.label_maps import resize_labels
 from mggc.stages.single import run_stage
 from pipeline_toys import tiny_config, tiny_settings, write_domains
 
@@ -71,7 +72,9 @@ def test_a_trained_segmenter_judges_and_its_ceiling_stands_beside(
     assert (protocol["segmenter_pairs"], protocol["segmenter_updates"]) == (7, 40)
     assert protocol["pixels_counted"] == 4 * 32 * 32
 
-    monkeypatch.setattr(segmenters, "fit_segmenter", lambda *_, **__: pytest.fail("it is trained already"))
+    monkeypatch.setattr(
+        trained_segmenter, "fit_segmenter", lambda *_, **__: pytest.fail("it is trained already")
+    )
     again = evaluated(run, **settings, latency_rounds=2)["compressed"]
     assert again["mean_iou[trained]"] == found["mean_iou[trained]"]
     other = Path(shutil.copytree(run, tmp_path / "other"))

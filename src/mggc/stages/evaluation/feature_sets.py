@@ -49,7 +49,8 @@ class FeatureSet:
         """
         if self.digest is None:
             return self.extract(images)
-        path = cache_folder() / "reference" / f"{self.name}-{_content(images, self.digest)}.safetensors"
+        content = _content(images, f"{self.digest} {self.protocol['resize']}")
+        path = cache_folder() / "reference" / f"{self.name}-{content}.safetensors"
         if not path.is_file():
             features = self.extract(images)
             write_atomically(path, lambda partial: _write(features, partial))
@@ -150,8 +151,9 @@ def _write(features: Embeddings, path: Path) -> None:
     path.write_bytes(save({"features": features.contiguous()}))
 
 
-def _content(images: ByteImages, digest: str) -> str:
-    found = hashlib.sha256(f"{digest} {tuple(images.shape)}".encode())
+def _content(images: ByteImages, extractor: str) -> str:
+    """A digest of the very pixels and of what looks at them."""
+    found = hashlib.sha256(f"{extractor} {tuple(images.shape)}".encode())
     for image in images:  # not all at once: that would copy the whole set
         found.update(image.contiguous().numpy().tobytes())
     return found.hexdigest()[:32]

@@ -15,14 +15,10 @@ from mggc.metrics.palette import IGNORED, Palette, load_palette
 from mggc.metrics.results import Measurement, metric_name
 from mggc.metrics.segmentation import confusion_matrix, mean_iou, pixel_accuracy
 from mggc.shapes import ByteImages
-from mggc.stages.evaluation.segmenters import (
-    ClassReader,
-    drn_file,
-    label_map,
-    make_reader,
-    segmenter_folder,
-)
+from mggc.stages.evaluation.class_readers import ClassReader, drn_file, make_reader
+from mggc.stages.evaluation.label_maps import label_map
 from mggc.stages.evaluation.subjects import Figures, Protocol, Scene
+from mggc.stages.evaluation.trained_segmenter import segmenter_folder
 
 CEILING = "real"
 """The split's real images, which the segmenter reads as well as it reads anything."""

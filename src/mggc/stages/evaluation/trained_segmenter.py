@@ -1,108 +1,28 @@
-"""Who reads classes from images: a segmenter trained in the run, a published one, or the palette itself."""
+"""The segmenter of a data set's own photographs: trained once in a run, kept there, and lent to other runs."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
-from typing import final
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int64
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from mggc.data.dataset import Split
-from mggc.data.images import ImageSet
 from mggc.data.loaders import stack
-from mggc.data.transforms import to_float
 from mggc.errors import MggcError
-from mggc.metrics.drn import load_drn
 from mggc.metrics.palette import Palette
 from mggc.metrics.segmenter import Segmenter, fit_segmenter
 from mggc.runs.atomic import read_json, write_folder_atomically, write_json
 from mggc.runs.rundir import digest_of
-from mggc.shapes import ByteImage, ByteImages
+from mggc.shapes import ByteImages
 from mggc.stages.context import Context, Progress, data_digest
+from mggc.stages.evaluation.label_maps import label_map, resize_labels
 from mggc.stages.evaluation.subjects import Protocol
-from mggc.weights import DRN_D_105, digest_of_file, find, how_to_get
+from mggc.weights import digest_of_file
 
 FOLDER = "segmenter"
 WEIGHTS, RECORD = "model.safetensors", "done.json"
 REPORT_EVERY = 10
-LOGITS: Protocol = {"logits": "resized bilinearly to the labels"}
-
-
-class ClassReader(ABC):
-    """Reads the class of every pixel of an image."""
-
-    protocol: Protocol
-    """Whose reading it is."""
-
-    @abstractmethod
-    def classes(self, image: ByteImage, size: tuple[int, int]) -> Int64[Tensor, "rows columns"]:
-        """Classes of one image at another resolution, (rows, columns)."""
-
-
-@final
-@dataclass(frozen=True)
-class NetworkReader(ClassReader):
-    """By a network's logits, resized bilinearly to the label map's resolution."""
-
-    network: nn.Module
-    protocol: Protocol
-
-    def classes(self, image: ByteImage, size: tuple[int, int]) -> Int64[Tensor, "rows columns"]:
-        """The class with the largest logit."""
-        device = next(self.network.parameters()).device
-        with torch.inference_mode():
-            logits = self.network(to_float(image[None]).to(device).expand(-1, 3, -1, -1))
-            resized = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        return resized.argmax(1)[0].cpu()
-
-
-@final
-@dataclass(frozen=True)
-class ColorReader(ClassReader):
-    """By the nearest colour of the palette, for a generator that draws label maps."""
-
-    palette: Palette
-    protocol: Protocol
-
-    def classes(self, image: ByteImage, size: tuple[int, int]) -> Int64[Tensor, "rows columns"]:
-        """The class of the nearest colour; each pixel of the label map takes that of the pixel below it."""
-        return resize_labels(self.palette.predictions(image[None]), size)[0]
-
-
-def make_reader(context: Context, palette: Palette) -> ClassReader:
-    """The reader that the settings ask for.
-
-    Raises:
-        MggcError: Its weights are missing, or it does not fit the palette.
-    """
-    match context.config.evaluate.segmenter:
-        case "colors":
-            return ColorReader(palette, {"segmenter": "nearest colour"})
-        case "drn-d-105":
-            path = drn_file(context.config.evaluate.segmenter_weights)
-            published: Protocol = {"segmenter": "drn-d-105", "weights_sha256": digest_of_file(path)[:16]}
-            return NetworkReader(load_drn(path).to(context.fabric.device), {**published, **LOGITS})
-    network, record = trained_segmenter(context, palette)
-    return NetworkReader(network.to(context.fabric.device), {**record, **LOGITS})
-
-
-def drn_file(choice: str | None) -> Path:
-    """Where DRN-D-105's weights lie: where the user says, or in the cache.
-
-    Raises:
-        MggcError: Nowhere; the message says where to get them.
-    """
-    path = find(DRN_D_105) if choice is None else Path(choice)
-    if path is None or not path.is_file():
-        raise MggcError(
-            f"--evaluate.segmenter drn-d-105 wants its weights, which are not at {path or DRN_D_105.cached}. "
-            f"{how_to_get(DRN_D_105)}"
-        )
-    return path
 
 
 def trained_segmenter(context: Context, palette: Palette) -> tuple[Segmenter, Protocol]:
@@ -145,30 +65,6 @@ def segmenter_folder(path: Path) -> Path:
     raise MggcError(
         f"--evaluate.segmenter-weights wants a run that has trained a segmenter. Found none at {path}."
     )
-
-
-def label_map(images: ImageSet, index: int, palette: Palette) -> Int64[Tensor, "height width"]:
-    """The classes of one label map, at its file's resolution.
-
-    Raises:
-        MggcError: The map is read as grey.
-    """
-    image = images[index]
-    if image.shape[0] != 3:
-        raise MggcError(
-            f"The palette {palette.name} is in colour, but label maps are read as grey. Use 3 channels for them."
-        )
-    return palette.labels(image[None])[0]
-
-
-def resize_labels(
-    labels: Int64[Tensor, "batch height width"], size: tuple[int, int]
-) -> Int64[Tensor, "batch new_height new_width"]:
-    """Label maps at (height, width): each pixel takes the class of the nearest."""
-    if tuple(labels.shape[-2:]) == size:
-        return labels
-    resized = F.interpolate(labels[:, None].to(torch.uint8), size=size, mode="nearest-exact")
-    return resized[:, 0].long()
 
 
 def _train_unless_done(context: Context, folder: Path, palette: Palette) -> None:
