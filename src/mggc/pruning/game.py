@@ -64,7 +64,8 @@ class Player:
 
 
 def _set_up(agent: GruAgent | FreeLogits, config: PruneConfig, fabric: Fabric) -> tuple[Any, Any]:
-    optimizer = torch.optim.AdamW(agent.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    lr = config.lr if config.agents else config.free_logits_lr
+    optimizer = torch.optim.AdamW(agent.parameters(), lr=lr, weight_decay=config.weight_decay)
     return fabric.setup(agent, optimizer)  # type: ignore[no-any-return]
 
 

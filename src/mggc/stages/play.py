@@ -1,0 +1,139 @@
+"""Playing the game of Eq. 2 in a run: with agents, or with free logits against a whole discriminator."""
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Any, NamedTuple
+
+from mggc.config import CompressConfig, PruneConfig
+from mggc.data.prefetch import Prefetch
+from mggc.data.sources import game_sources
+from mggc.pruning.channels import ChannelTable, trace_channels
+from mggc.pruning.game import Game, GameStep
+from mggc.pruning.plan import ChannelPlan
+from mggc.pruning.rounds import Round, rounds
+from mggc.runtime import seed_step
+from mggc.stages.context import Context
+from mggc.stages.find_neighbors import run_neighborhoods
+from mggc.stages.loop import floats, resume, run_updates
+from mggc.stages.networks import load_original
+
+
+class _Step(NamedTuple):
+    step: int
+    game: GameStep
+
+
+def play(
+    context: Context, digest: str, table: ChannelTable, *, budget: int
+) -> tuple[ChannelPlan, ChannelPlan]:
+    """Play the game, or continue; the plans for generator and discriminator.
+
+    Args:
+        context: The run at work.
+        digest: What the stage depends on.
+        table: The generator's channel table.
+        budget: MACs that the generator may keep.
+    """
+    config, stage = context.config, context.run.stage("prune")
+    sources = game_sources(context.dataset, config.data)
+    game = _make_game(context, table, budget)
+    total = game_updates(config, len(sources))
+    start = resume(stage, digest, game)
+    neighborhoods = run_neighborhoods(context.run)
+    batches = rounds(
+        sources,
+        neighborhoods.teacher_images,
+        neighborhoods.indices,
+        batch_size=config.prune.batch_size,
+        seed=config.seed,
+        flip=config.data.flip and context.dataset.augment,
+        start=start,
+        rank=context.fabric.global_rank,
+        world_size=context.fabric.world_size,
+    )
+    with Prefetch(batches) as ready:
+        run_updates(
+            context,
+            stage,
+            digest,
+            game,
+            _updates(context, game, ready, start, total),
+            start=start,
+            total=total,
+            checkpoint_every=config.prune.checkpoint_every,
+            values=lambda record: _figures(record.game, game),
+            log_every=1,
+        )
+    return game.plans()
+
+
+def game_updates(config: CompressConfig, sources: int) -> int:
+    """Updates of the game, and of every method that learns: as configured, or so many passes over the source images."""
+    if config.prune.updates is not None:
+        return config.prune.updates
+    return max(1, round((config.prune.epochs or 1.0) * ceil(sources / config.prune.batch_size)))
+
+
+def rules(config: PruneConfig) -> PruneConfig:
+    """The settings that a method plays by.
+
+    ``free_logits`` is the ``Baseline`` row of Table 2: one free logit for each channel in place of agents, and a
+    discriminator at full width. Neighbours then play no part, since only the discriminator's mask learns from them.
+    """
+    if config.method == "game":
+        return config
+    return config.model_copy(update={"agents": False, "feedback": False, "prune_discriminator": False})
+
+
+def _make_game(context: Context, table: ChannelTable, budget: int) -> Game:
+    config = context.config
+    discriminator = load_original(context.run, "discriminator").network
+    seed_step(config.seed, "agents")
+    return Game(
+        load_original(context.run, "generator").network,
+        discriminator,
+        table,
+        trace_channels(discriminator, image_size=config.data.image_size),
+        rules(config.prune),
+        context.fabric,
+        budget=budget,
+        convention=config.macs_convention,
+        conditional=context.conditional,
+        gan_mode=config.prune.gan_mode or "hinge",
+    )
+
+
+def _updates(
+    context: Context, game: Game, batches: Iterator[Round], start: int, total: int
+) -> Iterator[_Step]:
+    device, seed = context.fabric.device, context.config.seed
+    for step in range(start, total):
+        seed_step(seed, "game", step)
+        source, neighbor = next(batches)
+        yield _Step(step + 1, game.step(source.to(device), neighbor.to(device)))
+
+
+def _figures(step: GameStep, game: Game) -> dict[str, Any]:
+    """One line of the game's log: losses, R, MACs, and kept shares of both networks, in all and by group."""
+    g_kept, d_kept = step.generator_kept.tolist(), step.discriminator_kept.tolist()
+    return {
+        **floats(
+            {
+                "generator_loss": step.generator_loss,
+                "discriminator_loss": step.discriminator_loss,
+                "budget_penalty": step.budget_penalty,
+            }
+        ),
+        "macs_share": round(step.macs.item() / game.counter.total, 6),
+        "generator_kept": _share(g_kept, game.g.table),
+        "discriminator_kept": _share(d_kept, game.d.table),
+        "macs": round(step.macs.item()),
+        "generator_kept_by_group": [round(share, 4) for share in g_kept],
+        "discriminator_kept_by_group": [round(share, 4) for share in d_kept],
+    }
+
+
+def _share(kept: list[float], table: ChannelTable) -> float:
+    """Kept share of all channels, from the shares by group."""
+    channels = sum(share * group.size for share, group in zip(kept, table.groups, strict=True))
+    return round(channels / table.prunable, 6)
