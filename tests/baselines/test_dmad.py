@@ -4,7 +4,7 @@ import torch
 from asserts import assert_same
 from choice_toys import Difference, TwoHalves, learn, material, reloaded, room_for_one_half, small_networks
 from mggc.baselines.chooser import Chooser
-from mggc.baselines.dmad import AnnealedMask, Dmad, annealed_bound, annealed_step
+from mggc.baselines.dmad import PENALTY_WEIGHT, AnnealedMask, Dmad, annealed_bound, annealed_step
 from mggc.config import ObjectiveConfig, PruneConfig
 from mggc.pruning.channels import trace_channels
 from mggc.runtime import seed_step
@@ -104,3 +104,16 @@ def test_masks_and_weights_are_trained_together_also_in_mixed_precision() -> Non
     after = list(given.generator.parameters())
     assert all(not torch.equal(one, other) for one, other in zip(after, weights, strict=True))
     assert all(torch.isfinite(value) for record in records for value in record.values())
+
+
+def test_the_penalty_grows_heavier_over_the_budget_and_lighter_below_it() -> None:
+    for share, heavier in ((0.05, True), (0.99, False)):
+        dmad = Dmad(material(*small_networks(), size=32, share=share))
+        (record,) = learn(dmad, range(1), size=32)
+        assert (dmad.weight > PENALTY_WEIGHT) is heavier
+        assert bool(record["penalty"] > 0) is heavier
+    seed_step(0, "dmad")
+    dmad = Dmad(material(*small_networks(), size=32, share=0.01, updates=400))
+    for _ in range(3):
+        learn(dmad, range(1), size=32)
+    assert dmad.weight == pytest.approx(PENALTY_WEIGHT * 1000 ** (3 / 300))

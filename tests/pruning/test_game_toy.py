@@ -1,19 +1,24 @@
 """The game on a toy with a known answer: one half of the channels is useless, and the agent drops it."""
 
 import pytest
+from torch import Tensor
 
+from asserts import assert_same
 from choice_toys import SIZE, Difference, TwoHalves, room_for_one_half
 from mggc.config import PruneConfig
 from mggc.pruning.channels import trace_channels
 from mggc.pruning.game import Game
 from mggc.pruning.masks import keep_probability
 from mggc.runtime import seed_step
+from mggc.stages.play import rules
 from toys import cpu_fabric, images
 
 UPDATES = 250
 
 
-def play_toy(seed: int, config: PruneConfig) -> Game:
+def play_toy(
+    seed: int, config: PruneConfig, *, updates: int = UPDATES, neighbor: Tensor | None = None
+) -> Game:
     generator, discriminator = TwoHalves(useless_first=seed % 2 == 1), Difference()
     table = trace_channels(generator, image_size=SIZE)
     seed_step(seed, "agents")
@@ -29,10 +34,10 @@ def play_toy(seed: int, config: PruneConfig) -> Game:
         conditional=True,
         gan_mode="hinge",
     )
-    for step in range(UPDATES):
+    for step in range(updates):
         seed_step(seed, "game", step)
         source = images(4, 1, SIZE, SIZE, seed=1000 * seed + step)
-        game.step(source, source)
+        game.step(source, source if neighbor is None else neighbor)
     return game
 
 
@@ -57,3 +62,11 @@ def test_free_logits_meet_the_budget_at_their_own_learning_rate_and_not_at_the_a
     game = play_toy(0, config)
     macs = game.counter((keep_probability(game.logits()[0]) > 0.5).float())
     assert bool(macs <= game.budget) is meets
+
+
+def test_neighbours_play_no_part_for_free_logits_against_a_whole_discriminator() -> None:
+    config = rules(PruneConfig(method="free_logits"))
+    assert not any((config.agents, config.feedback, config.prune_discriminator))
+    games = [play_toy(0, config, updates=5, neighbor=images(4, 1, SIZE, SIZE, seed=n)) for n in range(2)]
+    assert_same(games[0].g.agent.state_dict(), games[1].g.agent.state_dict())
+    assert rules(PruneConfig()) == PruneConfig()

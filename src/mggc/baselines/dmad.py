@@ -15,6 +15,8 @@ from mggc.pruning.plan import ChannelPlan, plan_from_scores, whole_plan
 from mggc.pruning.table import ChannelTable
 
 PENALTY_WEIGHT = 0.01
+WEIGHT_RANGE = 1000.0
+"""How far the penalty's weight may rise while the bound falls."""
 INITIAL_DEVIATION = 0.2
 ANNEALED_SHARE = 0.75
 LEAST_BOUND = 0.005
@@ -61,18 +63,19 @@ class Dmad:
     """Masks and weights of the generator trained together, against a discriminator that learns along.
 
     - Taken: one mask parameter for each channel, N(0, 0.2) at first; the quadratic step function whose bound falls from 1 to 0
-      along a cube root over three quarters of the updates; the penalty 0.01 · Σ (θ + bound) on undecided channels, in force
+      along a cube root over three quarters of the updates; the penalty w · Σ (θ + bound) on undecided channels, in force
       until the implied network is within the MACs budget; full discriminator, original objective.
     - Different: it starts from the original's weights, not from scratch at another width; masks act where channels are read
-      and cover every traced group; the bound falls in every update instead of in 150 jumps, so norms need no rescaling; masks
-      have a larger learning rate (``mask_lr``), because the schedule is the game's and not a whole training; the plan ranks
+      and cover every traced group; w, theirs 0.01 or as tuned for a data set, starts at 0.01, rises while the implied network
+      is over the budget and falls again below it; the bound falls in every update instead of in 150 jumps, so norms need no
+      rescaling; masks have a larger learning rate (``mask_lr``), because the schedule is the game's and not a whole training; the plan ranks
       channels by θ and fills the budget. Weights trained along are dropped: finetuning inherits the original's, as for every
       other method, and its distillation is the one shared by all.
     """
 
     def __init__(self, material: Material) -> None:
         self.material = material
-        self.steps = 0
+        self.steps, self.weight = 0, PENALTY_WEIGHT
         self.mask = AnnealedMask(material.counter.table)
         self.joint = Joint(material, self.mask, fast=[self.mask.theta])
 
@@ -80,8 +83,10 @@ class Dmad:
         """One update of masks, generator and discriminator."""
         self.mask.bound.fill_(annealed_bound(self.steps, self.material.updates))
         macs = self._implied_macs()
-        weight = PENALTY_WEIGHT if macs > self.material.budget else 0.0
-        losses = self.joint.update(source, target, weight * self.mask.penalty())
+        over = bool(macs > self.material.budget)
+        losses = self.joint.update(source, target, self.weight * over * self.mask.penalty())
+        growth = math.pow(WEIGHT_RANGE, 1 / (ANNEALED_SHARE * self.material.updates))
+        self.weight = self.weight * growth if over else self.weight / growth
         self.steps += 1
         share = macs / self.material.counter.total
         return losses | {"bound": self.mask.bound.clone(), "macs_share": share}
@@ -106,9 +111,9 @@ class Dmad:
 
     def state_dict(self) -> dict[str, Any]:
         """Masks and weights, their optimizers, and how far it has come."""
-        return {"steps": self.steps, "joint": self.joint.state_dict()}
+        return {"steps": self.steps, "weight": self.weight, "joint": self.joint.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
-        self.steps = state["steps"]
+        self.steps, self.weight = state["steps"], state["weight"]
         self.joint.load_state_dict(state["joint"])
