@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mggc.baselines.chooser import Chooser, Material
@@ -62,6 +63,7 @@ def material(
     share: float = 0.5,
     size: int = SIZE,
     precision: str = "32",
+    fabric: Fabric | None = None,
     conditional: bool = True,
     config: PruneConfig | None = None,
     **terms: Any,
@@ -77,9 +79,9 @@ def material(
         conditional=conditional,
         gan_mode="hinge" if conditional else "lsgan",
         config=config or PruneConfig(),
-        fabric=cpu_fabric(precision),
         seed=0,
-        **{"updates": 6, "objective": ObjectiveConfig()} | terms,
+        fabric=fabric or cpu_fabric(precision),
+        **{"updates": 6, "objective": ObjectiveConfig(), **terms},
     )
 
 

@@ -170,7 +170,8 @@ class Gcc:
             on_real, on_fake = (
                 self.teacher_judge(self.joint.judged(source, image)).float() for image in (target, fake)
             )
-        newest = balance(on_real, on_fake, self.material.gan_mode).gap
+        own = balance(on_real, on_fake, self.material.gan_mode).gap
+        newest: Tensor = self.fabric.all_reduce(own, reduce_op="mean")
         share = 1 - (self.steps - self.first) / max(1, self.material.updates - self.first)
         before = newest if self.teacher_gap is None else self.teacher_gap
         self.teacher_gap = share * newest + (1 - share) * before
