@@ -74,7 +74,7 @@ def test_every_method_goes_through_pruning_finetuning_and_evaluation(
     assert steps == (0 if method in ONE_SHOT else 5)
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method not in ("game", "norm_scale")])
+@pytest.mark.parametrize("method", [*LEARNED, "free_logits", "taylor", "cil"])
 def test_methods_work_without_pairs_and_without_affine_norms(
     method: PlanMethod, finished: dict[Model, Path], tmp_path: Path
 ) -> None:
@@ -117,12 +117,3 @@ def stopping_after_three(*arguments: Any, **options: Any) -> None:
             yield record
 
     run_updates(*first, few(), **options)
-
-
-def test_a_learned_plan_is_a_function_of_the_seed(finished: dict[Model, Path], tmp_path: Path) -> None:
-    plans = []
-    for number in range(2):
-        run = copy_of(finished["pix2pix"], tmp_path / str(number))
-        prune_with(run, "dmad")
-        plans.append(read_json(run / "prune" / "plan.json"))
-    assert plans[0] == plans[1]
