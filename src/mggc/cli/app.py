@@ -22,6 +22,7 @@ SUMMARIES = {
     "neighbors": "Make the teacher images and find their neighbourhoods, in an existing run.",
     "prune": "Choose the channels that stay, in an existing run.",
     "finetune": "Cut and finetune, in an existing run.",
+    "compare": "Compare methods from one original, at the same budgets, over several seeds.",
     "evaluate": "Measure original and compressed generator, in an existing run.",
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",

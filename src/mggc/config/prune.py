@@ -93,3 +93,5 @@ class PruneConfig(Settings):
     """Let the inner width of a residual block fall to zero and remove the block."""
     checkpoint_every: PositiveInt = 200
     """Updates between checkpoints."""
+    seed: NonNegativeInt | None = None
+    """Seed of the choice of channels, where it is to differ from the run's."""

@@ -34,6 +34,7 @@ OBJECTIVES = {
 
 def finetune(context: Context) -> None:
     """Cut, recompute batch-norm statistics, finetune (or continue), and write ``compressed/``."""
+    context = context.seeded(context.config.finetune.seed)
     config, stage = context.config, context.run.stage("finetune")
     plans_digest = current_plans_digest(context)
     digest = digest_of("finetune", plans_digest, config.finetune.model_dump(), config.runtime.precision)

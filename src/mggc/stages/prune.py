@@ -45,6 +45,7 @@ def prune(context: Context) -> None:
     Raises:
         MggcError: The budget is below what one channel in every group costs.
     """
+    context = context.seeded(context.config.prune.seed)
     config, stage = context.config, context.run.stage("prune")
     precision = config.runtime.precision
     digest = prune_digest(context, precision)

@@ -1,0 +1,56 @@
+"""``mggc compare``: methods side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mggc.cli.compress import GeneratorOption
+from mggc.cli.options import ConfigOption, DataArg, ForceOption, JsonOption
+from mggc.config import CompressConfig
+
+GridOutOption = Annotated[
+    Path,
+    Parameter(name="--out", help="Folder for shared stages, runs and results: new, empty or unfinished."),
+]
+BudgetsOption = Annotated[
+    str | None,
+    Parameter(help="Budgets, for example 0.2,0.1,3.05G; the settings' one when absent."),
+]
+SeedsOption = Annotated[
+    str,
+    Parameter(
+        help="How many seeds (3 is 0, 1, 2), or which (4,7), for the choice of channels and finetuning; what comes "
+        "before has --seed."
+    ),
+]
+WeightsOption = Annotated[Path | None, Parameter(help="Weights file of a factory given as --generator.")]
+
+
+def compare_command(
+    data: DataArg,
+    /,
+    *,
+    methods: Annotated[
+        str, Parameter(help="Ways of choosing channels, as --prune.method names them.")
+    ] = "uniform,l1_norm,game",
+    budgets: BudgetsOption = None,
+    seeds: SeedsOption = "3",
+    settings: Annotated[CompressConfig, Parameter(name="*")] = CompressConfig(),
+    generator: GeneratorOption = None,
+    weights: WeightsOption = None,
+    out: GridOutOption = Path("runs/compare"),
+    config: ConfigOption = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Compare methods from one original, with the same data, budgets and finetuning, over several seeds.
+
+    The same command continues an interrupted comparison and tries failed runs again.
+    """
+    from mggc.cli.grids import read_settings, run_and_show
+    from mggc.stages.comparison.grid import Grid, method_rows, parse_seeds
+
+    merged, budget_list = read_settings(data, settings, config, budgets=budgets)
+    grid = Grid(method_rows(methods), budget_list, parse_seeds(seeds))
+    run_and_show(merged, grid, out, generator=generator, weights=weights, force=force, as_json=json)

@@ -1,0 +1,90 @@
+"""Running a grid of runs with progress, and showing what came of it."""
+
+import sys
+from pathlib import Path
+
+from mggc.cli.console import ConsoleReporter, print_json, show
+from mggc.config import CompressConfig
+from mggc.errors import MggcError
+from mggc.runs.settings import merge, read_toml, validate_config
+from mggc.stages.comparison.compare import Comparison, compare
+from mggc.stages.comparison.grid import Grid, parse_budgets
+from mggc.stages.source import GeneratorSource
+
+
+def read_settings(
+    data: str, settings: CompressConfig, file: Path | None, *, budgets: str | None
+) -> tuple[CompressConfig, tuple[str, ...]]:
+    """The settings of file and flags, and the budgets of the grid.
+
+    Raises:
+        MggcError: A flag sets what the grid varies, or a setting or budget is not usable.
+    """
+    _refuse_what_varies(settings, budgets)
+    merged = validate_config(
+        merge(read_toml(file) if file else {}, settings, {"data": {"data": data}}),
+        source=str(file or "command line"),
+    )
+    return merged, parse_budgets(merged.budget if budgets is None else budgets)
+
+
+def source_of(generator: str | None, weights: Path | None) -> GeneratorSource | None:
+    """What the user named as the generator to compress."""
+    return None if generator is None else GeneratorSource(generator, weights=weights)
+
+
+def run_and_show(
+    config: CompressConfig,
+    grid: Grid,
+    out: Path,
+    *,
+    generator: str | None,
+    weights: Path | None,
+    force: bool,
+    as_json: bool,
+    name: str = "compare",
+    title: str = "Comparison",
+) -> None:
+    """Run a grid, then print its tables and where everything lies; exit with 1 when every run failed."""
+    with ConsoleReporter() as reporter:
+        comparison = compare(
+            config,
+            grid,
+            out,
+            name=name,
+            title=title,
+            generator=source_of(generator, weights),
+            force=force,
+            reporter=reporter,
+        )
+    show_comparison(comparison, out, as_json=as_json)
+
+
+def show_comparison(comparison: Comparison, out: Path, *, as_json: bool) -> None:
+    """Print tables, files and failures; exit with 1 when every run failed."""
+    show(comparison.markdown, as_json=as_json)
+    show(f"Written: {', '.join(str(path) for path in comparison.files)}", as_json=as_json)
+    if comparison.failed:
+        total = len(comparison.results["cells"])
+        show(
+            f"{comparison.failed} of {total} runs failed; the same command tries them again.", as_json=as_json
+        )
+    if as_json:
+        print_json({"out": str(out), "failed": comparison.failed, **comparison.results})
+    if comparison.all_failed:
+        sys.exit(1)
+
+
+def _refuse_what_varies(settings: CompressConfig, budgets: str | None) -> None:
+    """Refuse flags that the grid would silently override."""
+    given = {
+        "--prune.method": "method" in settings.prune.model_fields_set,
+        "--prune.seed": "seed" in settings.prune.model_fields_set,
+        "--finetune.seed": "seed" in settings.finetune.model_fields_set,
+        "--budget": budgets is not None and "budget" in settings.model_fields_set,
+    }
+    for option, found in given.items():
+        if found:
+            raise MggcError(
+                f"{option} is what the runs differ in: give --methods, --budgets and --seeds instead."
+            )
