@@ -69,9 +69,9 @@ def test_the_exit_code_says_when_every_run_failed(
         ("--seeds 0", ["--seeds is their number, at least 1", "'0'"]),
         ("--out pairs", ["pairs holds something else"]),
         ("--generator none.pth", ["none.pth"]),
-        ("--prune.method game", ["--prune.method", "--methods"]),
+        ("--prune.method game", ["--prune.method is what the runs differ in"]),
         ("--budgets 0.2 --budget 0.1", ["--budget is what the runs differ in"]),
-        ("--finetune.seed 3", ["--finetune.seed", "--seeds"]),
+        ("--finetune.seed 3", ["--finetune.seed is what the runs differ in"]),
     ],
 )
 def test_a_mistake_is_refused_in_one_line_before_anything_is_written(

@@ -24,6 +24,7 @@ SeedsOption = Annotated[
         "before has --seed."
     ),
 ]
+SEEDS = ("prune.seed", "finetune.seed")
 WeightsOption = Annotated[Path | None, Parameter(help="Weights file of a factory given as --generator.")]
 
 
@@ -48,9 +49,20 @@ def compare_command(
 
     The same command continues an interrupted comparison and tries failed runs again.
     """
-    from mggc.cli.grids import read_settings, run_and_show
+    from mggc.cli.grids import budgets_of, read_settings, run_and_show
     from mggc.stages.comparison.grid import Grid, method_rows, parse_seeds
 
-    merged, budget_list = read_settings(data, settings, config, budgets=budgets)
-    grid = Grid(method_rows(methods), budget_list, parse_seeds(seeds))
-    run_and_show(merged, grid, out, generator=generator, weights=weights, force=force, as_json=json)
+    varied = ("prune.method", *SEEDS, *(["budget"] if budgets is not None else []))
+    merged = read_settings(data, settings, config, varied=varied)
+    grid = Grid(method_rows(methods), budgets_of(merged, budgets), parse_seeds(seeds))
+    run_and_show(
+        merged,
+        grid,
+        out,
+        generator=generator,
+        weights=weights,
+        force=force,
+        as_json=json,
+        name="compare",
+        title="Comparison",
+    )

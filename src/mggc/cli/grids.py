@@ -13,19 +13,38 @@ from mggc.stages.source import GeneratorSource
 
 
 def read_settings(
-    data: str, settings: CompressConfig, file: Path | None, *, budgets: str | None
-) -> tuple[CompressConfig, tuple[str, ...]]:
-    """The settings of file and flags, and the budgets of the grid.
+    data: str, settings: CompressConfig, file: Path | None, *, varied: tuple[str, ...]
+) -> CompressConfig:
+    """The settings of file and flags.
+
+    Args:
+        data: The data argument.
+        settings: The flags.
+        file: The configuration file.
+        varied: Settings, by dotted name, in which the runs will differ: as flags they would be overridden silently.
 
     Raises:
-        MggcError: A flag sets what the grid varies, or a setting or budget is not usable.
+        MggcError: A flag sets what varies, or a setting is not usable.
     """
-    _refuse_what_varies(settings, budgets)
-    merged = validate_config(
+    given = settings.model_dump(exclude_unset=True)
+    for name in varied:
+        section, _, field = name.rpartition(".")
+        if field in (given.get(section, {}) if section else given):
+            option = f"--{name}".replace("_", "-")
+            raise MggcError(f"{option} is what the runs differ in; leave it out. See docs/compare.md.")
+    return validate_config(
         merge(read_toml(file) if file else {}, settings, {"data": {"data": data}}),
         source=str(file or "command line"),
     )
-    return merged, parse_budgets(merged.budget if budgets is None else budgets)
+
+
+def budgets_of(config: CompressConfig, budgets: str | None) -> tuple[str, ...]:
+    """The budgets of the grid: as given, or the configuration's one.
+
+    Raises:
+        MggcError: One is no budget.
+    """
+    return parse_budgets(config.budget if budgets is None else budgets)
 
 
 def source_of(generator: str | None, weights: Path | None) -> GeneratorSource | None:
@@ -42,8 +61,8 @@ def run_and_show(
     weights: Path | None,
     force: bool,
     as_json: bool,
-    name: str = "compare",
-    title: str = "Comparison",
+    name: str,
+    title: str,
 ) -> None:
     """Run a grid, then print its tables and where everything lies; exit with 1 when every run failed."""
     with ConsoleReporter() as reporter:
@@ -73,18 +92,3 @@ def show_comparison(comparison: Comparison, out: Path, *, as_json: bool) -> None
         print_json({"out": str(out), "failed": comparison.failed, **comparison.results})
     if comparison.all_failed:
         sys.exit(1)
-
-
-def _refuse_what_varies(settings: CompressConfig, budgets: str | None) -> None:
-    """Refuse flags that the grid would silently override."""
-    given = {
-        "--prune.method": "method" in settings.prune.model_fields_set,
-        "--prune.seed": "seed" in settings.prune.model_fields_set,
-        "--finetune.seed": "seed" in settings.finetune.model_fields_set,
-        "--budget": budgets is not None and "budget" in settings.model_fields_set,
-    }
-    for option, found in given.items():
-        if found:
-            raise MggcError(
-                f"{option} is what the runs differ in: give --methods, --budgets and --seeds instead."
-            )
