@@ -24,6 +24,7 @@ SUMMARIES = {
     "finetune": "Cut and finetune, in an existing run.",
     "compare": "Compare methods from one original, at the same budgets, over several seeds.",
     "ablate": "Run the six rows of Table 2: what each part of the method adds.",
+    "sweep": "Play the game with several values of one of its settings: the curves of Figure 4.",
     "evaluate": "Measure original and compressed generator, in an existing run.",
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",

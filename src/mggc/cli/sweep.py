@@ -1,0 +1,91 @@
+"""``mggc sweep``: the game under several values of one setting."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mggc.cli.compare import SEEDS, GridOutOption, SeedsOption, WeightsOption
+from mggc.cli.compress import GeneratorOption
+from mggc.cli.options import ConfigOption, DataArg, ForceOption, JsonOption
+from mggc.config import CompressConfig
+from mggc.errors import MggcError
+
+
+def sweep_command(
+    data: DataArg,
+    /,
+    *,
+    lambda1: Annotated[str | None, Parameter(help="Values of --prune.lambda1, for example 1,3,10.")] = None,
+    vary: Annotated[
+        str | None, Parameter(help="Another setting of the game and its values: prune.tau=0.2,0.4,0.8.")
+    ] = None,
+    seeds: SeedsOption = "1",
+    with_finetuning: Annotated[
+        bool, Parameter(negative="", help="Finetune and evaluate too, instead of stopping after the game.")
+    ] = False,
+    settings: Annotated[CompressConfig, Parameter(name="*")] = CompressConfig(),
+    generator: GeneratorOption = None,
+    weights: WeightsOption = None,
+    out: GridOutOption = Path("runs/sweep"),
+    config: ConfigOption = None,
+    force: ForceOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Play the game with several values of a setting and draw its curves, as Figure 4 does for λ1.
+
+    The same command continues an interrupted sweep and tries failed runs again.
+    """
+    from mggc.cli.console import ConsoleReporter, print_json, show, table_of
+    from mggc.cli.grids import read_settings, source_of
+    from mggc.stages.comparison.grid import parse_seeds
+    from mggc.stages.comparison.sweep import sweep
+
+    setting, values = _varied(lambda1, vary)
+    merged = read_settings(data, settings, config, varied=("prune.method", setting, *SEEDS))
+    with ConsoleReporter() as reporter:
+        found = sweep(
+            merged,
+            setting,
+            values,
+            out,
+            seeds=parse_seeds(seeds),
+            finetuned=with_finetuning,
+            generator=source_of(generator, weights),
+            force=force,
+            reporter=reporter,
+        )
+    title = f"The game at budget {found.results['budget']}, last iteration"
+    rows = [_row(run) for run in found.results["runs"]]
+    show(
+        table_of(title, [setting, "seed", "L_G", "L_D", "R", "MACs", "G kept", "D kept"], rows), as_json=json
+    )
+    show(f"Written: {', '.join(str(path) for path in found.files)}", as_json=json)
+    if json:
+        print_json({"out": str(out), "failed": found.failed, **found.results})
+    if found.all_failed:
+        sys.exit(1)
+
+
+def _varied(lambda1: str | None, vary: str | None) -> tuple[str, list[str]]:
+    """The setting that varies and its values."""
+    if (lambda1 is None) == (vary is None):
+        raise MggcError("A sweep varies one setting: give --lambda1 1,3,10, or --vary prune.tau=0.2,0.4.")
+    if lambda1 is not None:
+        return "prune.lambda1", lambda1.split(",")
+    setting, equals, values = (vary or "").partition("=")
+    if not equals:
+        raise MggcError(f"--vary is a setting and its values: prune.tau=0.2,0.4. Found {vary!r}.")
+    return setting.strip().replace("-", "_"), values.split(",")
+
+
+def _row(run: dict[str, object]) -> list[str]:
+    """A run's last figures; its error where it failed."""
+    from mggc.stages.comparison.curves import CURVES
+
+    curves = run["curves"]
+    first = [str(run["value"]), str(run["seed"])]
+    if not isinstance(curves, dict) or not curves:
+        return [*first, str(run["error"] or ""), *[""] * (len(CURVES) - 1)]
+    return [*first, *(f"{curves[name][-1]:.3g}" if name in curves else "" for name in CURVES)]
