@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -80,12 +80,12 @@ def _varied(lambda1: str | None, vary: str | None) -> tuple[str, list[str]]:
     return setting.strip().replace("-", "_"), values.split(",")
 
 
-def _row(run: dict[str, object]) -> list[str]:
+def _row(run: dict[str, Any]) -> list[str]:
     """A run's last figures; its error where it failed."""
     from mggc.stages.comparison.curves import CURVES
 
     curves = run["curves"]
     first = [str(run["value"]), str(run["seed"])]
-    if not isinstance(curves, dict) or not curves:
+    if not curves:
         return [*first, str(run["error"] or ""), *[""] * (len(CURVES) - 1)]
     return [*first, *(f"{curves[name][-1]:.3g}" if name in curves else "" for name in CURVES)]
