@@ -45,12 +45,12 @@ def prune(context: Context) -> None:
     Raises:
         MggcError: The budget is below what one channel in every group costs.
     """
-    context = context.seeded(context.config.prune.seed)
     config, stage = context.config, context.run.stage("prune")
     precision = config.runtime.precision
     digest = prune_digest(context, precision)
     if not context.pending(stage, digest):
         return
+    context = context.seeded(config.prune.seed)  # after the digest, which is of the run
     generator = load_original(context.run, "generator").network
     table = generator_table(context.run, generator)
     counter = MacsCounter(table, convention=config.macs_convention)

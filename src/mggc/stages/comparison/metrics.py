@@ -11,12 +11,12 @@ LOWER_IS_BETTER = frozenset(
 HIGHER_IS_BETTER = frozenset(
     {
         "mean_iou", "ink_iou", "pixel_accuracy", "ssim", "psnr", "density", "coverage", "precision", "recall",
-        "neighborhood_preservation",
+        "neighborhood_preservation", "local_distance_correlation",
     }
 )  # fmt: skip
 MAIN = (
     "mean_iou", "ink_iou", "fid", "fid_infinity", "frechet", "kid", "kernel", "mean_absolute_error", "ssim", "lpips",
-    "density", "coverage", "neighborhood_preservation",
+    "density", "coverage", "neighborhood_preservation", "local_distance_correlation",
 )  # fmt: skip
 """What tables and figures show of quality, in this order; all else stands in the files."""
 
