@@ -5,9 +5,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mggc.cli.compare import SEEDS, BudgetsOption, GridOutOption, SeedsOption, WeightsOption
-from mggc.cli.compress import GeneratorOption
-from mggc.cli.options import ConfigOption, DataArg, ForceOption, JsonOption
+from mggc.cli.compare import SEEDS, BudgetsOption, GridOutOption, SeedsOption
+from mggc.cli.options import (
+    ConcatOrderOption,
+    ConfigOption,
+    DataArg,
+    ForceOption,
+    GeneratorOption,
+    JsonOption,
+    UnetDropoutOption,
+    WeightsOption,
+)
 from mggc.config import CompressConfig
 
 
@@ -20,6 +28,8 @@ def ablate_command(
     settings: Annotated[CompressConfig, Parameter(name="*")] = CompressConfig(),
     generator: GeneratorOption = None,
     weights: WeightsOption = None,
+    unet_dropout: UnetDropoutOption = None,
+    concat_order: ConcatOrderOption = "skip_first",
     out: GridOutOption = Path("runs/ablate"),
     config: ConfigOption = None,
     force: ForceOption = False,
@@ -29,7 +39,7 @@ def ablate_command(
 
     The same command continues an interrupted ablation and tries failed runs again.
     """
-    from mggc.cli.grids import budgets_of, read_settings, run_and_show
+    from mggc.cli.grids import budgets_of, read_settings, run_and_show, source_of
     from mggc.stages.comparison.ablation import VARIED, ablation_rows
     from mggc.stages.comparison.grid import Grid, parse_seeds
 
@@ -40,8 +50,7 @@ def ablate_command(
         merged,
         grid,
         out,
-        generator=generator,
-        weights=weights,
+        generator=source_of(generator, weights, unet_dropout, concat_order),
         force=force,
         as_json=json,
         name="ablate",

@@ -5,8 +5,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mggc.cli.compress import GeneratorOption
-from mggc.cli.options import ConfigOption, DataArg, ForceOption, JsonOption
+from mggc.cli.options import (
+    ConcatOrderOption,
+    ConfigOption,
+    DataArg,
+    ForceOption,
+    GeneratorOption,
+    JsonOption,
+    UnetDropoutOption,
+    WeightsOption,
+)
 from mggc.config import CompressConfig
 
 GridOutOption = Annotated[
@@ -25,7 +33,6 @@ SeedsOption = Annotated[
     ),
 ]
 SEEDS = ("prune.seed", "finetune.seed")
-WeightsOption = Annotated[Path | None, Parameter(help="Weights file of a factory given as --generator.")]
 
 
 def compare_command(
@@ -33,13 +40,18 @@ def compare_command(
     /,
     *,
     methods: Annotated[
-        str, Parameter(help="Ways of choosing channels, as --prune.method names them.")
+        str,
+        Parameter(
+            help="Ways of choosing channels, as --prune.method names them; game:none goes without distillation."
+        ),
     ] = "uniform,l1_norm,game",
     budgets: BudgetsOption = None,
     seeds: SeedsOption = "3",
     settings: Annotated[CompressConfig, Parameter(name="*")] = CompressConfig(),
     generator: GeneratorOption = None,
     weights: WeightsOption = None,
+    unet_dropout: UnetDropoutOption = None,
+    concat_order: ConcatOrderOption = "skip_first",
     out: GridOutOption = Path("runs/compare"),
     config: ConfigOption = None,
     force: ForceOption = False,
@@ -49,7 +61,7 @@ def compare_command(
 
     The same command continues an interrupted comparison and tries failed runs again.
     """
-    from mggc.cli.grids import budgets_of, read_settings, run_and_show
+    from mggc.cli.grids import budgets_of, read_settings, run_and_show, source_of
     from mggc.stages.comparison.grid import Grid, method_rows, parse_seeds
 
     varied = ("prune.method", *SEEDS, *(["budget"] if budgets is not None else []))
@@ -59,8 +71,7 @@ def compare_command(
         merged,
         grid,
         out,
-        generator=generator,
-        weights=weights,
+        generator=source_of(generator, weights, unet_dropout, concat_order),
         force=force,
         as_json=json,
         name="compare",

@@ -6,6 +6,7 @@ from pathlib import Path
 from mggc.cli.console import ConsoleReporter, print_json, show
 from mggc.config import CompressConfig
 from mggc.errors import MggcError
+from mggc.networks.legacy import ConcatOrder
 from mggc.runs.settings import merge, read_toml, validate_config
 from mggc.stages.comparison.compare import Comparison, compare
 from mggc.stages.comparison.grid import Grid, parse_budgets
@@ -47,9 +48,16 @@ def budgets_of(config: CompressConfig, budgets: str | None) -> tuple[str, ...]:
     return parse_budgets(config.budget if budgets is None else budgets)
 
 
-def source_of(generator: str | None, weights: Path | None) -> GeneratorSource | None:
+def source_of(
+    generator: str | None,
+    weights: Path | None,
+    unet_dropout: bool | None,
+    concat_order: ConcatOrder,
+) -> GeneratorSource | None:
     """What the user named as the generator to compress."""
-    return None if generator is None else GeneratorSource(generator, weights=weights)
+    if generator is None:
+        return None
+    return GeneratorSource(generator, weights=weights, unet_dropout=unet_dropout, concat_order=concat_order)
 
 
 def run_and_show(
@@ -57,8 +65,7 @@ def run_and_show(
     grid: Grid,
     out: Path,
     *,
-    generator: str | None,
-    weights: Path | None,
+    generator: GeneratorSource | None,
     force: bool,
     as_json: bool,
     name: str,
@@ -72,7 +79,7 @@ def run_and_show(
             out,
             name=name,
             title=title,
-            generator=source_of(generator, weights),
+            generator=generator,
             force=force,
             reporter=reporter,
         )

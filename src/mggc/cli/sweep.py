@@ -6,9 +6,17 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from mggc.cli.compare import SEEDS, GridOutOption, SeedsOption, WeightsOption
-from mggc.cli.compress import GeneratorOption
-from mggc.cli.options import ConfigOption, DataArg, ForceOption, JsonOption
+from mggc.cli.compare import SEEDS, GridOutOption, SeedsOption
+from mggc.cli.options import (
+    ConcatOrderOption,
+    ConfigOption,
+    DataArg,
+    ForceOption,
+    GeneratorOption,
+    JsonOption,
+    UnetDropoutOption,
+    WeightsOption,
+)
 from mggc.config import CompressConfig
 from mggc.errors import MggcError
 
@@ -28,6 +36,8 @@ def sweep_command(
     settings: Annotated[CompressConfig, Parameter(name="*")] = CompressConfig(),
     generator: GeneratorOption = None,
     weights: WeightsOption = None,
+    unet_dropout: UnetDropoutOption = None,
+    concat_order: ConcatOrderOption = "skip_first",
     out: GridOutOption = Path("runs/sweep"),
     config: ConfigOption = None,
     force: ForceOption = False,
@@ -52,7 +62,7 @@ def sweep_command(
             out,
             seeds=parse_seeds(seeds),
             finetuned=with_finetuning,
-            generator=source_of(generator, weights),
+            generator=source_of(generator, weights, unet_dropout, concat_order),
             force=force,
             reporter=reporter,
         )

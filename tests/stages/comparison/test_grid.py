@@ -5,6 +5,7 @@ import pytest
 from mggc.config import CompressConfig, PlanMethod
 from mggc.errors import MggcError
 from mggc.stages.comparison.grid import (
+    DISTILLERS,
     Cell,
     Grid,
     Row,
@@ -22,6 +23,21 @@ def test_every_way_of_choosing_channels_can_be_compared() -> None:
     rows = method_rows(",".join(names))
     assert [row.name for row in rows] == list(names)
     assert all(row.overrides == {"prune": {"method": row.name}} for row in rows)
+
+
+def test_a_method_may_name_its_own_distillation() -> None:
+    plain, without = method_rows("game,game:none")
+    assert plain.overrides == {"prune": {"method": "game"}}
+    assert without.overrides == {"prune": {"method": "game"}, "finetune": {"distillation": False}}
+    assert Cell(without, "0.2", 0).name == "game-none-0.2-s0"
+    config = cell_config(shared_config(resolve(CompressConfig())), Cell(without, "0.2", 0))
+    assert not config.finetune.distillation
+    for distiller in DISTILLERS[1:]:
+        (row,) = method_rows(f"uniform:{distiller}")
+        own = cell_config(shared_config(resolve(CompressConfig())), Cell(row, "0.2", 0))
+        assert own.finetune.model_dump()["distiller"] == distiller
+    with pytest.raises(MggcError, match=r"colon in game:nnoe is one of none.*Did you mean none\?"):
+        method_rows("game:nnoe")
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,9 @@ def compare(
         comparison = _write(workshop, grid, results, name=name, title=title)
     figure = quality_against_macs(grid, results)
     pictures = [out / f"{name}.svg", out / f"{name}.png"]
-    for path in pictures:
-        save_figure(figure, path)
+    if workshop.shared.leader:
+        for path in pictures:
+            save_figure(figure, path)
     return comparison._replace(files=[*comparison.files, *pictures])
 
 
@@ -85,7 +86,8 @@ def _write(
     heading = f"{title}: {workshop.dataset.name}, {config.model}"
     text = markdown(heading, grid, results, split=split)
     files = [out / f"{name}.json", out / f"{name}.md", out / f"{name}.csv"]
-    write_json(files[0], content)
-    write_text(files[1], text)
-    write_text(files[2], csv_text(results))
+    if workshop.shared.leader:
+        write_json(files[0], content)
+        write_text(files[1], text)
+        write_text(files[2], csv_text(results))
     return Comparison(content, text, files)

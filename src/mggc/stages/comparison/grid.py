@@ -7,12 +7,15 @@ from itertools import product
 from typing import Any, NamedTuple, get_args
 
 from mggc.budget import parse_budget
-from mggc.config import CompressConfig, PlanMethod
+from mggc.config import CompressConfig, FinetuneConfig, PlanMethod
 from mggc.errors import MggcError
 from mggc.runs.settings import merge, validate_config
 from mggc.stages.resolve import resolve
 
 METHODS: tuple[str, ...] = get_args(PlanMethod)
+_distiller = FinetuneConfig.model_fields.get("distiller")
+DISTILLERS: tuple[str, ...] = ("none", *get_args(_distiller.annotation if _distiller else None))
+"""What may follow a method after a colon: a way of finetuning that differs from the shared one."""
 
 
 class Row(NamedTuple):
@@ -54,18 +57,25 @@ class Grid:
 
 
 def method_rows(text: str) -> tuple[Row, ...]:
-    """Rows for a list of methods such as ``uniform,l1_norm,game``.
+    """Rows for a list of methods such as ``uniform,game,game:none``: ways of choosing channels, and of distillation.
 
     Raises:
         MggcError: There is no such method, or one is given twice.
     """
-    names = _parts(text, "--methods")
-    for name in names:
-        if name not in METHODS:
-            close = get_close_matches(name, METHODS, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise MggcError(f"--methods are some of {', '.join(METHODS)}. Found {name!r}.{hint}")
-    return tuple(Row(name, {"prune": {"method": name}}) for name in names)
+    rows = []
+    for name in _parts(text, "--methods"):
+        method, colon, distiller = name.partition(":")
+        _refuse_unknown(method, METHODS, "--methods are some of")
+        overrides: dict[str, Any] = {"prune": {"method": method}}
+        if colon:
+            _refuse_unknown(distiller, DISTILLERS, f"What follows the colon in {name} is one of")
+            overrides["finetune"] = (
+                {"distillation": False}
+                if distiller == "none"
+                else {"distillation": True, "distiller": distiller}
+            )
+        rows.append(Row(name, overrides))
+    return tuple(rows)
 
 
 def parse_budgets(text: str) -> tuple[str, ...]:
@@ -129,6 +139,13 @@ def _parts(text: str, option: str) -> tuple[str, ...]:
         raise MggcError(f"{option} is a list such as a,b,c. Found {text!r}.")
     _refuse_twice(parts, option)
     return tuple(parts)
+
+
+def _refuse_unknown(name: str, known: tuple[str, ...], wanted: str) -> None:
+    if name not in known:
+        close = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise MggcError(f"{wanted} {', '.join(known)}. Found {name!r}.{hint}")
 
 
 def _refuse_twice(parts: list[str], option: str) -> None:

@@ -47,6 +47,8 @@ class SharedRuns:
         self._generator, self._reporter, self._force = generator, reporter, force
         # Kept for as long as the grid runs: each holds the lock on its folder.
         self._runs: dict[int, RunDir] = {}
+        self.leader = True
+        """Whether this process, of perhaps several, writes; known when the first shared run is open."""
 
     def with_neighbors(self, k: int) -> RunDir:
         """The finished run of original networks, encoder and neighbourhoods of ``k``; a stage that is done stays.
@@ -81,7 +83,9 @@ class SharedRuns:
 
     def _context(self, name: str, config: CompressConfig) -> Context:
         run = RunDir.create(self._out / name, config, force=self._force)
-        return make_context(run, self._reporter, force=self._force, dataset=self._dataset)
+        context = make_context(run, self._reporter, force=self._force, dataset=self._dataset)
+        self.leader = context.leader
+        return context
 
 
 def link_stages(context: Context, shared: RunDir, names: tuple[StageName, ...]) -> None:

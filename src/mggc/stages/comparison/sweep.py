@@ -102,11 +102,13 @@ def sweep(
     for found in run_all(workshop, grid, stages=stages):
         results.append(found)
         content = _object(workshop, grid, setting, results)
-        write_json(path, content)
+        if workshop.shared.leader:
+            write_json(path, content)
     figure = game_curves(content["runs"], setting)
     pictures = [out / "sweep.svg", out / "sweep.png"]
-    for picture in pictures:
-        save_figure(figure, picture)
+    if workshop.shared.leader:
+        for picture in pictures:
+            save_figure(figure, picture)
     return Sweep(content, [path, *pictures])
 
 

@@ -8,6 +8,7 @@ from mggc.config import CompressConfig
 from mggc.data.dataset import Dataset
 from mggc.errors import MggcError
 from mggc.runs.rundir import StageName, is_run
+from mggc.stages.aim import aimed
 from mggc.stages.check import open_for_compression
 from mggc.stages.comparison.cells import ALL_STAGES, CellResult, run_cell
 from mggc.stages.comparison.grid import Grid, cell_config, shared_config
@@ -43,6 +44,7 @@ def open_workshop(
     Raises:
         MggcError: Data, generator, a budget or the folder are not usable.
     """
+    config, generator = aimed(config, generator)
     _check_folder(out, generator)
     shared = shared_config(complete(config, generator))
     dataset = open_for_compression(shared, generator)
