@@ -67,7 +67,7 @@ def sweep_command(
             reporter=reporter,
         )
     title = f"The game at budget {found.results['budget']}, last iteration"
-    rows = [_row(run) for run in found.results["runs"]]
+    rows = _rows(found.results)
     show(
         table_of(title, [setting, "seed", "L_G", "L_D", "R", "MACs", "G kept", "D kept"], rows), as_json=json
     )
@@ -90,12 +90,15 @@ def _varied(lambda1: str | None, vary: str | None) -> tuple[str, list[str]]:
     return setting.strip().replace("-", "_"), values.split(",")
 
 
-def _row(run: dict[str, Any]) -> list[str]:
-    """A run's last figures; its error where it failed."""
+def _rows(results: dict[str, Any]) -> list[list[str]]:
+    """The last figures of each run; its error where it failed."""
     from mggc.stages.comparison.curves import CURVES
 
-    curves = run["curves"]
-    first = [str(run["value"]), str(run["seed"])]
-    if not curves:
-        return [*first, str(run["error"] or ""), *[""] * (len(CURVES) - 1)]
-    return [*first, *(f"{curves[name][-1]:.3g}" if name in curves else "" for name in CURVES)]
+    games = {(game["value"], game["seed"]): game for game in results["curves"]}
+    rows = []
+    for run in results["runs"]:
+        game = games.get((run["value"], run["seed"]), {})
+        figures = [f"{game[name][-1]:.3g}" if name in game else "" for name in CURVES]
+        shown = figures if run["error"] is None else [run["error"], *[""] * (len(CURVES) - 1)]
+        rows.append([str(run["value"]), str(run["seed"]), *shown])
+    return rows

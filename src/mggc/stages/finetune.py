@@ -40,6 +40,7 @@ def finetune(context: Context) -> None:
     if not context.pending(stage, digest):
         return
     context = context.seeded(config.finetune.seed)  # after the digest, which is of the run
+    config = context.config
     kind = finetuning_kind(context.run)
     if kind == "one direction" and not config.finetune.distillation:
         raise MggcError(NEEDS_DISTILLATION)
@@ -47,7 +48,7 @@ def finetune(context: Context) -> None:
     networks, specs = _cut_networks(context)
     device = context.fabric.device
     recalibrate(networks["generator"].to(device), (batch.to(device) for batch in _training_sources(context)))
-    seed_step(context.config.seed, "connectors")
+    seed_step(config.seed, "connectors")
     teacher = _distillation(context, networks["generator"]) if config.finetune.distillation else None
     gan = make_gan(context, networks, config.finetune, teacher=teacher)
     run_training(context, stage, digest, gan, config.finetune)

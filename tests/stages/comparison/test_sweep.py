@@ -34,17 +34,18 @@ def read(out: Path) -> dict[str, Any]:
 
 def test_each_value_has_its_game_and_the_game_s_curves(swept: Path) -> None:
     content = read(swept)
-    keys = ["data", "model", "budget", "setting", "values", "seeds", "runs"]
+    keys = ["data", "model", "budget", "setting", "values", "seeds", "runs", "curves"]
     assert list(content) == keys
     assert (content["setting"], content["values"], content["seeds"]) == ("prune.lambda1", [1.0, 30.0], [2])
-    for run in content["runs"]:
+    for run, game in zip(content["runs"], content["curves"], strict=True):
         log = list(read_log(swept / run["run"] / "prune" / "log.jsonl"))
-        assert run["curves"].keys() == {"step", *CURVES}
-        for name, curve in run["curves"].items():
-            assert curve == [record[name] for record in log]
+        assert game.keys() == {"value", "seed", "step", *CURVES}
+        assert (game["value"], game["seed"]) == (run["value"], run["seed"])
+        for name in ("step", *CURVES):
+            assert game[name] == [record[name] for record in log]
         assert (run["status"], run["metrics"]) == ("done", {})
         assert run["seconds"].keys() == {"prune"}
-    one, other = (run["curves"]["macs_share"] for run in content["runs"])
+    one, other = (game["macs_share"] for game in content["curves"])
     assert one != other
 
 
@@ -55,7 +56,7 @@ def test_a_sweep_stops_after_the_game_unless_finetuning_is_asked_for(
     found = sweep(config, "prune.lambda1", ["30"], tmp_path / "out", seeds=(2,), finetuned=True)
     (run,) = found.results["runs"]
     assert run["metrics"]["ssim"]["value"] is not None
-    assert run["curves"] == read(swept)["runs"][1]["curves"]
+    assert found.results["curves"] == read(swept)["curves"][1:]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,8 @@ def test_a_running_mean_looks_back() -> None:
 
 
 def test_the_figure_has_a_line_for_each_run_and_a_name_for_each_value(swept: Path) -> None:
-    runs = read(swept)["runs"]
-    figure = game_curves([*runs, {**runs[0], "seed": 3}, {"value": 9.0, "curves": {}}], "prune.lambda1")
+    games = read(swept)["curves"]
+    figure = game_curves([*games, {**games[0], "seed": 3}, {"value": 9.0}], "prune.lambda1")
     assert [len(panel.lines) for panel in figure.axes] == [3] * len(CURVES)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1.0", "30.0"]
     assert (swept / "sweep.png").is_file()

@@ -104,7 +104,7 @@ def sweep(
         content = _object(workshop, grid, setting, results)
         if workshop.shared.leader:
             write_json(path, content)
-    figure = game_curves(content["runs"], setting)
+    figure = game_curves(content["curves"], setting)
     pictures = [out / "sweep.svg", out / "sweep.png"]
     if workshop.shared.leader:
         for picture in pictures:
@@ -115,13 +115,14 @@ def sweep(
 def _object(workshop: Workshop, grid: Grid, setting: str, results: Sequence[CellResult]) -> dict[str, Any]:
     """Plain values for a JSON file; docs/compare.md lists the keys."""
     field = setting.removeprefix(SECTION)
-    runs = []
+    runs, curves = [], []
     for found in results:
-        log = workshop.out / found.run / "prune" / "log.jsonl"
         entry = found.to_json()
-        entry["value"] = getattr(cell_config(workshop.config, found.cell).prune, field)
-        entry["curves"] = read_curves(log) if found.error is None else {}
-        runs.append({name: entry[name] for name in ("value", *KEPT, "curves")})
+        value = getattr(cell_config(workshop.config, found.cell).prune, field)
+        runs.append({"value": value, **{name: entry[name] for name in KEPT}})
+        if found.error is None:
+            log = workshop.out / found.run / "prune" / "log.jsonl"
+            curves.append({"value": value, "seed": found.cell.seed, **read_curves(log)})
     return {
         "data": workshop.dataset.name,
         "model": workshop.config.model,
@@ -130,4 +131,5 @@ def _object(workshop: Workshop, grid: Grid, setting: str, results: Sequence[Cell
         "values": list(dict.fromkeys(run["value"] for run in runs)),
         "seeds": list(grid.seeds),
         "runs": runs,
+        "curves": curves,
     }

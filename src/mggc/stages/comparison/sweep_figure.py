@@ -22,19 +22,19 @@ WINDOWS = 20
 COLUMNS = 3
 
 
-def game_curves(runs: Sequence[dict[str, Any]], setting: str) -> Figure:
-    """A panel for each curve over the iterations; runs of one value share a colour.
+def game_curves(games: Sequence[dict[str, Any]], setting: str) -> Figure:
+    """A panel for each curve over the iterations; games of one value share a colour.
 
     Args:
-        runs: Entries of ``sweep.json``.
+        games: The curves in ``sweep.json``.
         setting: What was varied.
     """
     figure = Figure(figsize=(12.6, 6.8), layout="constrained")
     panels = figure.subplots(len(CURVES) // COLUMNS, COLUMNS, squeeze=False).flat
-    values = list(dict.fromkeys(run["value"] for run in runs))
+    values = list(dict.fromkeys(game["value"] for game in games))
     for panel, name in zip(panels, CURVES, strict=True):
-        for run in runs:
-            _line(panel, run, name, color=f"C{values.index(run['value']) % 10}")
+        for game in games:
+            _line(panel, game, name, color=f"C{values.index(game['value']) % 10}")
         panel.set_title(TITLES[name], fontsize="medium")
         panel.set_xlabel("iteration")
         panel.grid(alpha=0.3)
@@ -51,8 +51,8 @@ def game_curves(runs: Sequence[dict[str, Any]], setting: str) -> Figure:
     return figure
 
 
-def _line(panel: Axes, run: dict[str, Any], name: str, *, color: str) -> None:
-    curve = run["curves"].get(name)
-    if curve is not None:
+def _line(panel: Axes, game: dict[str, Any], name: str, *, color: str) -> None:
+    if name in game:
+        curve = game[name]
         shown = running_mean(curve, max(1, len(curve) // WINDOWS)) if name in SMOOTHED else curve
-        panel.plot(run["curves"]["step"], shown, color=color, linewidth=1, label=str(run["value"]))
+        panel.plot(game["step"], shown, color=color, linewidth=1, label=str(game["value"]))
