@@ -12,7 +12,8 @@ from mggc.stages.comparison.ablation import VARIED, ablation_rows
 from mggc.stages.comparison.compare import compare
 from mggc.stages.comparison.grid import Cell, Grid, cell_config, shared_config
 from mggc.stages.resolve import resolve
-from pipeline_toys import tiny_config, write_pairs
+from mggc.stages.source import GeneratorSource
+from pipeline_toys import tiny_config, write_domains, write_generator, write_pairs
 
 STEPS = [
     {"prune.prune_discriminator"},
@@ -76,3 +77,16 @@ def test_rows_without_neighbourhoods_share_a_neighbours_stage_of_their_own(tmp_p
     weights = "original/generator/model.safetensors"
     assert (out / "shared" / weights).samefile(out / "shared-k0" / weights)
     assert RunDir.open(out / "shared-k0").stage("neighbors").done()["k"] == 0  # type: ignore[index]
+
+
+def test_a_row_that_cannot_be_finetuned_fails_before_its_game(tmp_path: Path) -> None:
+    config = tiny_config(
+        "cyclegan", write_domains(tmp_path / "domains"), network={"generator_name": "unet_32"}
+    )
+    source = GeneratorSource(str(write_generator(tmp_path / "generator", channels=3)))
+    grid = Grid(ablation_rows(config.prune.neighbors)[4:], ("30%",), (0,))
+    found = compare(config, grid, tmp_path / "out", generator=source, name="ablate", title="Ablation")
+    without, with_distillation = found.results["cells"]
+    assert "came without its way back" in without["error"]
+    assert not (tmp_path / "out" / without["run"] / "prune").exists()
+    assert with_distillation["status"] == "done"

@@ -264,6 +264,20 @@ def test_a_folder_that_holds_something_else_is_refused(
         compare(config, GRID, out, force=True)
 
 
+def test_a_grid_killed_at_its_very_beginning_can_go_on(tmp_path: Path, config: CompressConfig) -> None:
+    (tmp_path / "out" / "shared").mkdir(parents=True)
+    (tmp_path / "out" / "shared" / ".config.toml.1234.partial").write_text("half")
+    assert compare(config, Grid(GRID.rows[:1], GRID.budgets, (0,)), tmp_path / "out").failed == 0
+    assert leftovers(tmp_path) == []
+
+
+def test_a_stage_that_the_shared_run_lacks_is_not_kept(grid_folder: Path, config: CompressConfig) -> None:
+    cell = grid_folder / "cells" / "random-30pct-s0"
+    (cell / "recover").mkdir()
+    compare(config, Grid(GRID.rows[:1], GRID.budgets, (0,)), grid_folder)
+    assert not (cell / "recover").exists()
+
+
 def test_a_budget_that_cannot_be_met_is_refused_before_anything_is_written(
     tmp_path: Path, config: CompressConfig
 ) -> None:

@@ -15,6 +15,8 @@ from mggc.stages.comparison.timing import stage_seconds, timed
 from mggc.stages.context import Reporter, make_context
 from mggc.stages.evaluate import run_metrics
 from mggc.stages.find_neighbors import find_neighbors
+from mggc.stages.finetune import finetuning_kind
+from mggc.stages.import_gan import NEEDS_DISTILLATION
 from mggc.stages.single import STAGES
 
 CELLS = "cells"
@@ -88,6 +90,8 @@ def run_cell(
         context = make_context(run, reporter, force=force, dataset=dataset)
         link_stages(context, earlier, LINKED)
         find_neighbors(context)  # refuses what was linked, should it not be what the run needs
+        if "finetune" in stages:
+            _check_finetuning(run)
         for stage in stages:
             timed(context, stage, STAGES[stage])
     except (MggcError, RuntimeError) as error:
@@ -109,3 +113,9 @@ def describe(error: Exception) -> str:
     text = " ".join(str(error).split())
     kind = "" if isinstance(error, MggcError) else f"{type(error).__name__}: "
     return f"{kind}{text}"[:LONGEST_ERROR]
+
+
+def _check_finetuning(run: RunDir) -> None:
+    """Refuse before the choice of channels, which may take hours, what finetuning will refuse after it."""
+    if finetuning_kind(run) == "one direction" and not run.config.finetune.distillation:
+        raise MggcError(NEEDS_DISTILLATION)

@@ -89,11 +89,13 @@ class SharedRuns:
 
 
 def link_stages(context: Context, shared: RunDir, names: tuple[StageName, ...]) -> None:
-    """Give a run the finished stages of another one; those that it has already stay."""
+    """Give a run the finished stages of another one, and no others of these; those that it has already stay."""
     if context.leader:
         for name in names:
             own, other = context.run.stage(name), shared.stage(name)
-            if other.done() is not None and own.done() != other.done():
+            if other.done() is None:
+                own.clear()
+            elif own.done() != other.done():
                 link_folder(other.path, own.path)
     context.fabric.barrier()
 

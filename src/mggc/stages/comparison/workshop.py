@@ -88,9 +88,14 @@ def run_all(
 
 def _check_folder(out: Path, generator: GeneratorSource | None) -> None:
     """Refuse a folder that holds something else than a grid, or that the original is taken from."""
-    if out.exists() and not is_run(out / SHARED) and (not out.is_dir() or any(out.iterdir())):
+    # A grid that was killed at its very beginning has no shared run yet, only the folder for it.
+    if out.exists() and not is_run(out / SHARED) and not _holds_nothing_but(SHARED, out):
         raise MggcError(
             f"A new folder, or that of an earlier comparison, was wanted as --out; {out} holds something else."
         )
     if generator is not None and generator.path.resolve().is_relative_to(out.resolve()):
         raise MggcError(f"--out {out} holds what --generator names, {generator.name}; choose another folder.")
+
+
+def _holds_nothing_but(name: str, folder: Path) -> bool:
+    return folder.is_dir() and all(child.name == name for child in folder.iterdir())
