@@ -116,3 +116,5 @@ class PruneConfig(Settings):
     """Training batches over which the method taylor averages."""
     checkpoint_every: PositiveInt = 200
     """Updates between checkpoints."""
+    seed: NonNegativeInt | None = None
+    """Seed of the choice of channels, where it is to differ from the run's."""

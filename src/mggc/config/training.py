@@ -107,3 +107,5 @@ class FinetuneConfig(ObjectiveConfig):
     """CycleGAN's generator finetuned alone: weight of the L1 distance to the original's image."""
     recalibration_images: PositiveInt = 512
     """Training images from which batch-norm statistics are recomputed after the cut."""
+    seed: NonNegativeInt | None = None
+    """Seed of the finetuning, where it is to differ from the run's."""

@@ -46,6 +46,8 @@ def finetune(context: Context) -> None:
     digest = digest_of("finetune", plans_digest, config.finetune.model_dump(), config.runtime.precision)
     if not context.pending(stage, digest):
         return
+    context = context.seeded(config.finetune.seed)  # after the digest, which is of the run
+    config = context.config
     kind = finetuning_kind(context.run)
     if kind == "one direction" and not config.finetune.distillation:
         raise MggcError(NEEDS_DISTILLATION)

@@ -38,6 +38,7 @@ def prune(context: Context) -> None:
     digest = prune_digest(context, precision)
     if not context.pending(stage, digest):
         return
+    context = context.seeded(config.prune.seed)  # after the digest, which is of the run
     generator = load_original(context.run, "generator").network
     table = generator_table(context.run, generator)
     counter = MacsCounter(table, convention=config.macs_convention)
