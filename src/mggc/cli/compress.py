@@ -14,6 +14,7 @@ from mggc.cli.options import (
     GeneratorOption,
     JsonOption,
     OutOption,
+    PaperOption,
     UnetDropoutOption,
     WeightsOption,
 )
@@ -29,6 +30,7 @@ def compress_command(
     weights: WeightsOption = None,
     unet_dropout: UnetDropoutOption = None,
     concat_order: ConcatOrderOption = "skip_first",
+    paper: PaperOption = False,
     out: OutOption = Path("runs/compress"),
     config: ConfigOption = None,
     dry_run: DryRunOption = False,
@@ -40,12 +42,14 @@ def compress_command(
     Trains the original when no generator is given, then learns neighbourhoods, prunes, finetunes and evaluates.
     """
     from mggc.cli.running import compress_and_show, compress_both_and_show, dry_run_and_show
+    from mggc.presets import PAPER
     from mggc.runs.settings import merge, read_toml, validate_config
     from mggc.stages.source import GeneratorSource
 
     file = read_toml(config) if config else {}
     merged = validate_config(
-        merge(file, settings, {"data": {"data": data}}), source=str(config or "command line")
+        merge(PAPER if paper else {}, file, settings, {"data": {"data": data}}),
+        source=str(config or "command line"),
     )
     source = None
     if generator is not None:

@@ -22,6 +22,14 @@ JsonOption = Annotated[
 ForceOption = Annotated[
     bool, Parameter(name="--force", negative="", help="Redo or replace what was made with other settings.")
 ]
+PaperOption = Annotated[
+    bool,
+    Parameter(
+        name="--paper",
+        negative="",
+        help="The published recipe, where defaults depart from it; other settings win.",
+    ),
+]
 DryRunOption = Annotated[
     bool,
     Parameter(
