@@ -42,7 +42,7 @@ def compare_command(
     methods: Annotated[
         str,
         Parameter(
-            help="Ways of choosing channels, as --prune.method names them; game:none goes without distillation."
+            help="Ways of choosing channels, as --prune.method names them; game:cat distils as --finetune.distiller cat does, game:none not at all."
         ),
     ] = "uniform,l1_norm,game",
     budgets: BudgetsOption = None,

@@ -11,7 +11,7 @@ from mggc.errors import MggcError
 from mggc.runs.rundir import RunDir
 from mggc.stages.comparison.compare import Comparison, compare
 from mggc.stages.comparison.grid import Grid, cell_config, method_rows, shared_config
-from mggc.stages.comparison.sharing import link_folder
+from mggc.stages.comparison.sharing import lend_segmenter, link_folder
 from mggc.stages.compress import compress_run
 from mggc.stages.context import Context
 from mggc.stages.resolve import resolve
@@ -234,6 +234,19 @@ def test_where_links_are_not_to_be_had_files_are_copied(
     assert [path.name for path in sorted((tmp_path / "to").rglob("*"))] == ["deep", "file"]
     assert (tmp_path / "to" / "deep" / "file").read_text() == "text"
     assert not (tmp_path / "to" / "deep" / "file").samefile(tmp_path / "from" / "deep" / "file")
+
+
+def test_a_segmenter_is_lent_to_a_run_that_has_none_or_another(tmp_path: Path) -> None:
+    one, other, third = (tmp_path / name for name in ("one", "other", "third"))
+    for run, digest in ((one, "a"), (other, "b")):
+        (run / "segmenter").mkdir(parents=True)
+        (run / "segmenter" / "done.json").write_text(json.dumps({"digest": digest}))
+    lend_segmenter(one, other)
+    lend_segmenter(other, third)
+    lend_segmenter(tmp_path / "none", third)
+    records = [run / "segmenter" / "done.json" for run in (one, other, third)]
+    assert all(record.samefile(records[0]) for record in records)
+    assert json.loads(records[0].read_text()) == {"digest": "a"}
 
 
 def test_a_given_generator_is_imported_once_and_its_discriminator_recovered_once(

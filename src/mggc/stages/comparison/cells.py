@@ -10,7 +10,7 @@ from mggc.errors import MggcError
 from mggc.metrics.results import Measurement
 from mggc.runs.rundir import RunDir, StageName
 from mggc.stages.comparison.grid import Cell, cell_config
-from mggc.stages.comparison.sharing import SharedRuns, link_stages
+from mggc.stages.comparison.sharing import SHARED, SharedRuns, lend_segmenter, link_stages
 from mggc.stages.comparison.timing import stage_seconds, timed
 from mggc.stages.context import Reporter, make_context
 from mggc.stages.evaluate import run_metrics
@@ -92,8 +92,12 @@ def run_cell(
         find_neighbors(context)  # refuses what was linked, should it not be what the run needs
         if "finetune" in stages:
             _check_finetuning(run)
+        if context.leader:
+            lend_segmenter(out / SHARED, run.path)
         for stage in stages:
             timed(context, stage, STAGES[stage])
+        if context.leader:
+            lend_segmenter(run.path, out / SHARED)
     except (MggcError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and config.runtime.devices > 1:
             raise  # the other processes wait for this one: there is no going on

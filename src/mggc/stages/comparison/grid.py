@@ -7,14 +7,13 @@ from itertools import product
 from typing import Any, NamedTuple, get_args
 
 from mggc.budget import parse_budget
-from mggc.config import CompressConfig, FinetuneConfig, PlanMethod
+from mggc.config import CompressConfig, Distiller, PlanMethod
 from mggc.errors import MggcError
 from mggc.runs.settings import merge, validate_config
 from mggc.stages.resolve import resolve
 
 METHODS: tuple[str, ...] = get_args(PlanMethod)
-_distiller = FinetuneConfig.model_fields.get("distiller")
-DISTILLERS: tuple[str, ...] = ("none", *get_args(_distiller.annotation if _distiller else None))
+DISTILLERS: tuple[str, ...] = ("none", *get_args(Distiller))
 """What may follow a method after a colon: a way of finetuning that differs from the shared one."""
 
 

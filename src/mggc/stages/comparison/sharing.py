@@ -6,11 +6,13 @@ from pathlib import Path
 
 from mggc.config import CompressConfig
 from mggc.data.dataset import Dataset
-from mggc.runs.atomic import write_folder_atomically
+from mggc.runs.atomic import read_json, write_folder_atomically
 from mggc.runs.rundir import RunDir, StageName
 from mggc.stages.comparison.timing import timed
 from mggc.stages.context import Context, Reporter, make_context
 from mggc.stages.encode import fit_encoder
+from mggc.stages.evaluation.trained_segmenter import FOLDER as SEGMENTER
+from mggc.stages.evaluation.trained_segmenter import RECORD
 from mggc.stages.find_neighbors import find_neighbors
 from mggc.stages.import_gan import import_gan
 from mggc.stages.recover import recover_discriminator
@@ -98,6 +100,20 @@ def link_stages(context: Context, shared: RunDir, names: tuple[StageName, ...]) 
             elif own.done() != other.done():
                 link_folder(other.path, own.path)
     context.fabric.barrier()
+
+
+def lend_segmenter(source: Path, run: Path) -> None:
+    """Give a run the segmenter that another one has trained, so that one judges all and is trained once.
+
+    Args:
+        source: The other run; nothing happens when it has none.
+        run: The run that is to have it.
+    """
+    theirs, own = source / SEGMENTER, run / SEGMENTER
+    if (theirs / RECORD).is_file() and (
+        not (own / RECORD).is_file() or read_json(own / RECORD) != read_json(theirs / RECORD)
+    ):
+        link_folder(theirs, own)
 
 
 def link_folder(source: Path, folder: Path) -> None:
