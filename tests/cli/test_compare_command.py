@@ -63,7 +63,7 @@ def test_the_exit_code_says_when_every_run_failed(
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ("--methods game,unifrom", ["--methods are some of game, uniform", "Did you mean uniform?"]),
+        ("--methods game,unifrom", ["--methods are some of game, ", "Did you mean uniform?"]),
         ("--budgets 0.2,lots", ["--budgets: A budget is a share", "'lots'"]),
         ("--budgets 0.001%", ["A budget of at least", "raise --budget"]),
         ("--seeds 0", ["--seeds is their number, at least 1", "'0'"]),
