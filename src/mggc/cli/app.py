@@ -23,6 +23,7 @@ SUMMARIES = {
     "prune": "Choose the channels that stay, in an existing run.",
     "finetune": "Cut and finetune, in an existing run.",
     "evaluate": "Measure original and compressed generator, in an existing run.",
+    "report": "Write one HTML file on runs: pictures, costs, metrics, curves and settings.",
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",

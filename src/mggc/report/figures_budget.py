@@ -1,0 +1,82 @@
+"""Quality against MACs: one plot for each metric, one line for each method."""
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from mggc.report.comparison import Comparison
+from mggc.report.figures import MUTED, ORIGINAL, SERIES, STYLE, new_axes, to_svg
+from mggc.report.figures_game import LegendEntry, Panel
+from mggc.report.labels import arrow, metric_label, number
+
+MOST_PANELS = 6
+MARKERS = "osD^vP*X"
+
+
+def budget_panels(comparison: Comparison, *, key: str) -> list[Panel]:
+    """Mean and standard deviation over seeds at each budget; the original as a dashed line."""
+    return [
+        Panel(
+            f"{metric_label(metric)} {arrow(metric)}".strip(),
+            _panel(comparison, metric, key=f"{key}-{place}"),
+        )
+        for place, metric in enumerate(comparison.metrics[:MOST_PANELS])
+    ]
+
+
+def budget_legend(comparison: Comparison) -> list[LegendEntry]:
+    """Colours by method; beyond eight they come again with dashed lines."""
+    return [
+        LegendEntry(method, place % len(SERIES) + 1, dashed=place >= len(SERIES))
+        for place, method in enumerate(comparison.methods)
+    ]
+
+
+def _panel(comparison: Comparison, metric: str, *, key: str) -> Markup:
+    described = []
+    with mpl.rc_context(STYLE):
+        figure, axes = new_axes(360, 240, left=52, bottom=42)
+        for place, method in enumerate(comparison.methods):
+            points = _points(comparison, metric, method)
+            if not points:
+                continue
+            shares, means, spreads = zip(*points, strict=True)
+            axes.errorbar(
+                shares,
+                means,
+                yerr=spreads,
+                color=SERIES[place % len(SERIES)],
+                marker=MARKERS[place % len(MARKERS)],
+                linestyle=(0, (4, 2)) if place >= len(SERIES) else "solid",
+                linewidth=1.4,
+                markersize=5,
+                capsize=2.5,
+            )
+            described.append(f"{method} {', '.join(number(mean) for mean in means)}")
+        original = comparison.original.get(metric)
+        if original is not None and original.value is not None:
+            axes.axhline(original.value, color=ORIGINAL, linewidth=1.2, linestyle=(0, (5, 3)))
+            axes.annotate(
+                "original", (1, original.value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                xytext=(0, 2), textcoords="offset points", fontsize=11, color=MUTED,
+            )  # fmt: skip
+        axes.set_xlabel("multiply-adds left, %")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}"))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlim(left=0)
+        axes.grid(axis="y", linewidth=0.8)
+        axes.set_axisbelow(True)
+        title = f"{metric_label(metric)} against the share of multiply-adds left"
+        return to_svg(figure, key=key, description=f"{title}: {'; '.join(described)}.")
+
+
+def _points(comparison: Comparison, metric: str, method: str) -> list[tuple[float, float, float]]:
+    """Share of MACs, mean and standard deviation at each budget, cheapest first."""
+    points = []
+    for budget in comparison.budgets:
+        group, share = comparison.group(method, budget), comparison.macs_share(method, budget)
+        if group is not None and share is not None and metric in group.metrics:
+            statistic = group.metrics[metric]
+            points.append((share, statistic.mean, statistic.sd or 0.0))
+    return sorted(points)

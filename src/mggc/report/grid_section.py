@@ -1,0 +1,140 @@
+"""The parts of the page for comparisons, ablations and sweeps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mggc.report.collect import attempt, collect_run
+from mggc.report.comparison import (
+    KINDS,
+    CellResult,
+    Comparison,
+    TableOfMethods,
+    read_comparison,
+    tables_of,
+)
+from mggc.report.figures_budget import budget_legend, budget_panels
+from mggc.report.figures_game import LegendEntry, Panel, game_legend, game_panels
+from mggc.report.gallery import Gallery, alike, gallery
+from mggc.report.pictures import Translations
+from mggc.report.run_section import take_pictures
+from mggc.report.sweep import read_sweep, sweep_curves
+from mggc.stages.context import Reporter
+
+
+@dataclass(frozen=True)
+class GridSection:
+    """What the page shows of a comparison or an ablation."""
+
+    id: str
+    label: str
+    path: str
+    title: str
+    summary: str
+    tables: list[TableOfMethods]
+    panels: list[Panel]
+    legend: list[LegendEntry]
+    galleries: list[tuple[str, Gallery]]
+    """By budget."""
+    failed: list[CellResult]
+    cells: list[CellResult]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class SweepSection:
+    """What the page shows of a sweep."""
+
+    id: str
+    label: str
+    path: str
+    summary: str
+    panels: list[Panel]
+    legend: list[LegendEntry]
+
+
+def grid_section(path: Path, *, label: str, place: int, pictures: int, reporter: Reporter) -> GridSection:
+    """A comparison's or an ablation's results file.
+
+    Raises:
+        MggcError: The file is damaged.
+    """
+    comparison, notes = read_comparison(path), list[str]()
+    kind = KINDS.get(path.stem, "Comparison")
+    seeds = len(comparison.seeds)
+    return GridSection(
+        id=f"grid-{place}",
+        label=label,
+        path=str(path),
+        title=f"{kind} on {comparison.data}",
+        summary=(
+            f"{comparison.model}, {len(comparison.methods)} {'rows' if kind == 'Ablation' else 'methods'} at "
+            f"{len(comparison.budgets)} {_plural('budget', len(comparison.budgets))} with {seeds} {_plural('seed', seeds)}, "
+            f"measured on the {comparison.split} images; everything else is the same for all"
+        ),
+        tables=tables_of(comparison),
+        panels=budget_panels(comparison, key=f"grid-{place}"),
+        legend=budget_legend(comparison),
+        galleries=_galleries(comparison, path.parent, notes, pictures=pictures, reporter=reporter),
+        failed=comparison.failed,
+        cells=comparison.cells,
+        notes=notes,
+    )
+
+
+def sweep_section(path: Path, *, label: str, place: int) -> SweepSection:
+    """A sweep's results file.
+
+    Raises:
+        MggcError: The file is damaged.
+    """
+    sweep = read_sweep(path)
+    curves = sweep_curves(sweep)
+    about = f"{sweep.model} on {sweep.data}: " if sweep.data else ""
+    return SweepSection(
+        id=f"sweep-{place}",
+        label=label,
+        path=str(path),
+        summary=f"{about}the game for {len(curves)} values of λ1, the weight of the budget penalty (Figure 4)",
+        panels=game_panels(curves, key=f"sweep-{place}"),
+        legend=game_legend(curves),
+    )
+
+
+def _galleries(
+    comparison: Comparison, folder: Path, notes: list[str], *, pictures: int, reporter: Reporter
+) -> list[tuple[str, Gallery]]:
+    """One for each budget: what every method makes of the same images, with the first seed that came to its end."""
+    found = []
+    for budget in comparison.budgets:
+        made: dict[str, Translations] = {}
+        for method in comparison.methods:
+            run = _first_run(comparison, method, budget)
+            translations = None if run is None else _translations(folder / run, notes, pictures, reporter)
+            if translations is not None:
+                made[method] = translations
+        if made and alike(list(made.values())) and (shown := gallery(made, rows=pictures)) is not None:
+            found.append((budget, shown))
+    return found
+
+
+def _first_run(comparison: Comparison, method: str, budget: str) -> str | None:
+    done = (
+        cell.run
+        for cell in comparison.cells
+        if (cell.method, cell.budget, cell.error) == (method, budget, None) and cell.run is not None
+    )
+    return next(done, None)
+
+
+def _translations(path: Path, notes: list[str], count: int, reporter: Reporter) -> Translations | None:
+    collected = attempt(notes, f"Pictures of {path.name}", lambda: collect_run(path, label=path.name))
+    if collected is None:
+        return None
+    translations = take_pictures(collected, count=count, reporter=reporter).translations
+    if translations is None:
+        notes.append(f"Pictures of {path.name}: {collected.notes[-1]}" if collected.notes else path.name)
+    return translations
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
