@@ -76,6 +76,7 @@ def test_settings_of_another_version_leave_figures_plan_and_curves(run: Path) ->
         ("evaluate/metrics.json", "{"),
         ("evaluate/metrics.json", '{"original": {"ssim": {}}}'),
         ("prune/plan.json", '{"generator": {"other": [1]}, "discriminator": {}}'),
+        ("prune/plan.json", "{"),
         ("prune/log.jsonl", ""),
         ("original/discriminator/model.safetensors", "no weights"),
     ],

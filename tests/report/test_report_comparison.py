@@ -19,16 +19,17 @@ def read(tmp_path: Path, **changes: Any) -> Any:
 def test_each_budget_has_a_table_with_the_best_of_each_column_marked(tmp_path: Path) -> None:
     tables = tables_of(read(tmp_path))
     assert [table.budget for table in tables] == ["20%", "5%"]
-    assert tables[0].columns == ["multiply-adds", "seeds", "mean IoU ↑", "Fréchet distance [f] ↓"]
+    assert tables[0].columns == ["multiply-adds", "seeds", "mean IoU ↑", "Fréchet distance ↓"]
+    assert tables[0].features == "f"
     rows = dict(tables[0].rows)
     assert rows["original"][2] == TableCell("0.900")
     assert rows["uniform"] == [
         TableCell("20\u202f%"),
         TableCell("2"),
-        TableCell("0.710 ± 0.014"),
+        TableCell("0.710", spread="± 0.014"),
         TableCell("1.41"),
     ]
-    assert rows["game"][2:] == [TableCell("0.810 ± 0.014", best=True), TableCell("1.23", best=True)]
+    assert rows["game"][2:] == [TableCell("0.810", best=True, spread="± 0.014"), TableCell("1.23", best=True)]
 
 
 def test_runs_that_failed_are_told(tmp_path: Path) -> None:

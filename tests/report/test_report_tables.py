@@ -69,7 +69,7 @@ def test_labels_are_as_long_as_it_takes_to_tell_paths_apart() -> None:
 def test_costs_and_qualities_are_two_tables_with_the_protocol_they_share() -> None:
     costs, qualities = cost_table(RUN), quality_table(RUN)
     assert [row.label for row in costs.rows] == ["multiply-adds, exact", "latency, one image"]
-    assert [row.change.value for row in costs.rows] == ["2.0× less", "2.0× less"]
+    assert [row.change.value for row in costs.rows] == ["2.0×\N{NO-BREAK SPACE}less"] * 2
     assert costs.rows[1].original == Shown("10.0 ms", "(8.00 to 12.0)")
     assert qualities.protocol == "split test"
     assert [row.protocol for row in qualities.rows] == ["sources 100", ""]
@@ -88,7 +88,7 @@ def test_changes_have_a_sign_and_costs_a_factor() -> None:
     before, after = Measurement(0.8, ""), Measurement(0.6, "")
     assert change("ssim", before, after) == Shown("−0.200", "(−25\u202f%)")
     assert change("ssim", after, before) == Shown("+0.200", "(+33\u202f%)")
-    assert change("latency", after, before).value == "1.3× more"
+    assert change("latency", after, before).value == "1.3×\N{NO-BREAK SPACE}more"
     assert change("ssim", before, None) == change("macs", Measurement(0, ""), after) == Shown("")
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mggc.errors import MggcError
-from mggc.report.labels import arrow, direction, metric_label, number, percent, quantity, telling
+from mggc.report.labels import direction, headings_of, number, percent, quantity, telling
 from mggc.runs.atomic import read_json
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
@@ -105,6 +105,8 @@ class TableCell(NamedTuple):
 
     text: str
     best: bool = False
+    spread: str = ""
+    """What follows in smaller type: ± a standard deviation."""
 
 
 class TableOfMethods(NamedTuple):
@@ -113,6 +115,8 @@ class TableOfMethods(NamedTuple):
     budget: str
     columns: list[str]
     rows: list[tuple[str, list[TableCell]]]
+    features: str = ""
+    """Of all distances, where they share them; the columns' names leave them out then."""
 
 
 def read_comparison(path: Path) -> Comparison:
@@ -160,8 +164,8 @@ def _table(comparison: Comparison, budget: str) -> TableOfMethods:
         rows.append(
             (method, [TableCell("–" if share is None else percent(share)), TableCell(str(seeds)), *cells])
         )
-    headings = [f"{metric_label(name)} {arrow(name)}".strip() for name in metrics]
-    return TableOfMethods(budget, ["multiply-adds", "seeds", *headings], rows)
+    headings, features = headings_of(metrics)
+    return TableOfMethods(budget, ["multiply-adds", "seeds", *headings], rows, features)
 
 
 def _original(comparison: Comparison, metric: str) -> TableCell:
@@ -181,5 +185,5 @@ def _best(comparison: Comparison, budget: str, metric: str) -> float | None:
 def _statistic(statistic: Statistic | None, best: float | None) -> TableCell:
     if statistic is None:
         return TableCell("–")
-    spread = "" if statistic.sd is None else f" ± {number(statistic.sd, digits=2)}"
-    return TableCell(f"{number(statistic.mean)}{spread}", best=statistic.mean == best)
+    spread = "" if statistic.sd is None else f"± {number(statistic.sd, digits=2)}"
+    return TableCell(number(statistic.mean), statistic.mean == best, spread)

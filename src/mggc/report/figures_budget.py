@@ -10,7 +10,10 @@ from mggc.report.figures_game import LegendEntry, Panel
 from mggc.report.labels import arrow, metric_label, number
 
 MOST_PANELS = 6
-MARKERS = "osD^vP*X"
+MARKERS = {"o": "●", "s": "■", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "*": "★"}
+"""Matplotlib's names, and the like as text for the legend."""
+DODGE = 0.008
+"""Distance between methods at one budget, as a share of the axis: their bars would hide each other."""
 
 
 def budget_panels(comparison: Comparison, *, key: str) -> list[Panel]:
@@ -27,13 +30,16 @@ def budget_panels(comparison: Comparison, *, key: str) -> list[Panel]:
 def budget_legend(comparison: Comparison) -> list[LegendEntry]:
     """Colours by method; beyond eight they come again with dashed lines."""
     return [
-        LegendEntry(method, place % len(SERIES) + 1, dashed=place >= len(SERIES))
+        LegendEntry(
+            method, place % len(SERIES) + 1, place >= len(SERIES), list(MARKERS.values())[_marker(place)]
+        )
         for place, method in enumerate(comparison.methods)
     ]
 
 
 def _panel(comparison: Comparison, metric: str, *, key: str) -> Markup:
     described = []
+    widest = max((cell.macs_share or 0.0 for cell in comparison.cells), default=0.0)
     with mpl.rc_context(STYLE):
         figure, axes = new_axes(360, 240, left=52, bottom=42)
         for place, method in enumerate(comparison.methods):
@@ -41,12 +47,13 @@ def _panel(comparison: Comparison, metric: str, *, key: str) -> Markup:
             if not points:
                 continue
             shares, means, spreads = zip(*points, strict=True)
+            beside = DODGE * widest * (place - (len(comparison.methods) - 1) / 2)
             axes.errorbar(
-                shares,
+                [share + beside for share in shares],
                 means,
                 yerr=spreads,
                 color=SERIES[place % len(SERIES)],
-                marker=MARKERS[place % len(MARKERS)],
+                marker=list(MARKERS)[_marker(place)],
                 linestyle=(0, (4, 2)) if place >= len(SERIES) else "solid",
                 linewidth=1.4,
                 markersize=5,
@@ -57,7 +64,7 @@ def _panel(comparison: Comparison, metric: str, *, key: str) -> Markup:
         if original is not None and original.value is not None:
             axes.axhline(original.value, color=ORIGINAL, linewidth=1.2, linestyle=(0, (5, 3)))
             axes.annotate(
-                "original", (1, original.value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                "original", (0.01, original.value), xycoords=("axes fraction", "data"), ha="left", va="bottom",
                 xytext=(0, 2), textcoords="offset points", fontsize=11, color=MUTED,
             )  # fmt: skip
         axes.set_xlabel("multiply-adds left, %")
@@ -69,6 +76,11 @@ def _panel(comparison: Comparison, metric: str, *, key: str) -> Markup:
         axes.set_axisbelow(True)
         title = f"{metric_label(metric)} against the share of multiply-adds left"
         return to_svg(figure, key=key, description=f"{title}: {'; '.join(described)}.")
+
+
+def _marker(place: int) -> int:
+    """Colours come again after eight methods; signs are then shifted by one, so that no pair comes twice."""
+    return (place + place // len(SERIES)) % len(MARKERS)
 
 
 def _points(comparison: Comparison, metric: str, method: str) -> list[tuple[float, float, float]]:

@@ -37,6 +37,8 @@ class LegendEntry(NamedTuple):
     label: str
     color: int
     dashed: bool = False
+    marker: str = ""
+    """The sign that stands at its points."""
 
 
 def game_panels(games: dict[str, Curves], *, key: str) -> list[Panel]:

@@ -20,6 +20,9 @@ from mggc.report.run_section import take_pictures
 from mggc.report.sweep import read_sweep, sweep_curves
 from mggc.stages.context import Reporter
 
+ROWS = 4
+"""Images in the gallery of a budget."""
+
 
 @dataclass(frozen=True)
 class GridSection:
@@ -34,7 +37,7 @@ class GridSection:
     panels: list[Panel]
     legend: list[LegendEntry]
     galleries: list[tuple[str, Gallery]]
-    """By budget."""
+    """By budget; fewer rows than for a single run."""
     failed: list[CellResult]
     cells: list[CellResult]
     notes: list[str]
@@ -104,15 +107,19 @@ def _galleries(
     comparison: Comparison, folder: Path, notes: list[str], *, pictures: int, reporter: Reporter
 ) -> list[tuple[str, Gallery]]:
     """One for each budget: what every method makes of the same images, with the first seed that came to its end."""
-    found = []
+    found, rows = [], min(pictures, ROWS)
     for budget in comparison.budgets:
         made: dict[str, Translations] = {}
+        missing: dict[str, str] = {}
         for method in comparison.methods:
             run = _first_run(comparison, method, budget)
-            translations = None if run is None else _translations(folder / run, notes, pictures, reporter)
+            translations = None if run is None else _translations(folder / run, missing, rows, reporter)
             if translations is not None:
                 made[method] = translations
-        if made and alike(list(made.values())) and (shown := gallery(made, rows=pictures)) is not None:
+        if missing:
+            name, reason = next(iter(missing.items()))
+            notes.append(f"Pictures at {budget} of {', '.join(missing)}. {name}: {reason}")
+        if made and alike(list(made.values())) and (shown := gallery(made, rows=rows)) is not None:
             found.append((budget, shown))
     return found
 
@@ -126,13 +133,16 @@ def _first_run(comparison: Comparison, method: str, budget: str) -> str | None:
     return next(done, None)
 
 
-def _translations(path: Path, notes: list[str], count: int, reporter: Reporter) -> Translations | None:
-    collected = attempt(notes, f"Pictures of {path.name}", lambda: collect_run(path, label=path.name))
-    if collected is None:
-        return None
-    translations = take_pictures(collected, count=count, reporter=reporter).translations
+def _translations(path: Path, missing: dict[str, str], count: int, reporter: Reporter) -> Translations | None:
+    """A run's; None, and a reason by the run's name, where it cannot give any."""
+    reasons: list[str] = []
+    collected = attempt(reasons, "Run", lambda: collect_run(path, label=path.name))
+    translations = None
+    if collected is not None:
+        translations = take_pictures(collected, count=count, reporter=reporter).translations
+        reasons = collected.notes
     if translations is None:
-        notes.append(f"Pictures of {path.name}: {collected.notes[-1]}" if collected.notes else path.name)
+        missing[path.name] = reasons[-1]
     return translations
 
 

@@ -89,6 +89,14 @@ def telling(metrics: Iterable[str]) -> list[str]:
     return sorted(known, key=lambda metric: TELLING.index(base_name(metric)))
 
 
+def headings_of(metrics: Sequence[str]) -> tuple[list[str], str]:
+    """Column headings with arrows, and the features that all distances share, which the headings then leave out."""
+    features = {metric.split("[", 1)[1].rstrip("]") for metric in metrics if "[" in metric}
+    shared = features.pop() if len(features) == 1 else ""
+    short = [metric.replace(f"[{shared}]", "") if shared else metric for metric in metrics]
+    return [f"{metric_label(name)} {arrow(name)}".strip() for name in short], shared
+
+
 def arrow(metric: str) -> str:
     """An arrow towards better."""
     return {1: "↑", -1: "↓", 0: ""}[direction(metric)]

@@ -17,7 +17,7 @@ from mggc.report.figures_game import LegendEntry, Panel, game_legend, game_panel
 from mggc.report.gallery import Gallery, alike, gallery
 from mggc.report.grid_section import GridSection, SweepSection, grid_section, sweep_section
 from mggc.report.headline import Tile, headline
-from mggc.report.labels import arrow, metric_label, number, percent, telling, unique_labels
+from mggc.report.labels import headings_of, number, percent, telling, unique_labels
 from mggc.report.run_section import Pictured, RunSection, run_section, take_pictures
 from mggc.runs.rundir import is_run
 from mggc.stages.context import Reporter
@@ -161,12 +161,8 @@ def _seed_tiles(runs: list[CollectedRun]) -> list[Tile]:
 
 def _glance(runs: list[CollectedRun]) -> TableOfMethods:
     metrics = telling(name for run in runs for name in run.metrics.get("compressed", {}))[:6]
-    columns = [
-        "method",
-        "seeds",
-        "multiply-adds",
-        *(f"{metric_label(name)} {arrow(name)}".strip() for name in metrics),
-    ]
+    headings, features = headings_of(metrics)
+    columns = ["method", "seeds", "multiply-adds", *headings]
     rows = [
         (
             ", ".join(run.label for run in group),
@@ -174,12 +170,12 @@ def _glance(runs: list[CollectedRun]) -> TableOfMethods:
                 TableCell(group[0].method),
                 TableCell(str(len(group))),
                 TableCell(_share_of_macs(group)),
-                *(TableCell(_over_seeds(group, name)) for name in metrics),
+                *(_over_seeds(group, name) for name in metrics),
             ],
         )
         for group in _by_configuration(runs)
     ]
-    return TableOfMethods("", columns, rows)
+    return TableOfMethods("", columns, rows, features)
 
 
 def _share_of_macs(group: list[CollectedRun]) -> str:
@@ -188,13 +184,13 @@ def _share_of_macs(group: list[CollectedRun]) -> str:
     return percent(fmean(shares)) if shares else "–"
 
 
-def _over_seeds(group: list[CollectedRun], metric: str) -> str:
+def _over_seeds(group: list[CollectedRun], metric: str) -> TableCell:
     figures = [run.metrics.get("compressed", {}).get(metric) for run in group]
     values = [figure.value for figure in figures if figure is not None and figure.value is not None]
     if not values:
-        return "–"
-    spread = f" ± {number(stdev(values), digits=2)}" if len(values) > 1 else ""
-    return f"{number(fmean(values))}{spread}"
+        return TableCell("–")
+    spread = f"± {number(stdev(values), digits=2)}" if len(values) > 1 else ""
+    return TableCell(number(fmean(values)), spread=spread)
 
 
 def _title(runs: list[RunSection], grids: list[GridSection], sweeps: list[SweepSection]) -> str:

@@ -181,13 +181,14 @@ def _manifold(collected: CollectedRun, translations: Translations | None, key: s
 def _note_stale(collected: CollectedRun) -> None:
     """Say so when channels were chosen anew and the compressed generator is still that of the earlier choice."""
     run = collected.run
-    if run is None or not run.compressed.is_dir() or not (run.stage("prune").path / PLAN_NAME).is_file():
+    if run is None or not run.compressed.is_dir() or not collected.widths:
         return
-    provenance = attempt(
-        collected.notes, "Compressed generator", lambda: read_config(run.compressed).provenance
-    )
-    kept = (provenance or {}).get("kept_channels")
-    if kept is not None and kept != read_json(run.stage("prune").path / PLAN_NAME)["generator"]:
+
+    def compare() -> bool:
+        kept = read_config(run.compressed).provenance.get("kept_channels")
+        return kept in (None, read_json(run.stage("prune").path / PLAN_NAME)["generator"])
+
+    if attempt(collected.notes, "Compressed generator", compare) is False:
         collected.notes.append(
             "The compressed generator is of an earlier choice of channels than the widths shown here. "
             f"Run mggc finetune {run.path} --force, then mggc evaluate {run.path} --force."

@@ -8,6 +8,7 @@ from mggc.metrics.results import Measurement
 from mggc.report.labels import COSTS, base_name, direction, metric_label, number, percent, quantity, times
 
 Figures = Mapping[str, Measurement]
+NBSP = "\N{NO-BREAK SPACE}"
 NOT_PROTOCOL = {"sd", "p10_ms", "p90_ms"}
 """Entries of a protocol that describe the figure's spread."""
 
@@ -108,7 +109,9 @@ def change(name: str, before: Measurement | None, after: Measurement | None) -> 
 def _saving(before: float, after: float) -> Shown:
     if min(before, after) <= 0:
         return Shown("")
-    return Shown(f"{times(before / after)} less" if after <= before else f"{times(after / before)} more")
+    return Shown(
+        f"{times(before / after)}{NBSP}less" if after <= before else f"{times(after / before)}{NBSP}more"
+    )
 
 
 def _signed_percent(share: float) -> str:
