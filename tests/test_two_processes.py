@@ -22,7 +22,7 @@ def test_two_processes_end_with_the_same_weights(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for training in ("finetune", "cycle", "game"):
+    for training in ("finetune", "online", "cycle", "game"):
         zero, one = (torch.load(tmp_path / f"{training}-{rank}.pt", weights_only=True) for rank in range(2))
         assert zero.keys() == one.keys()
         assert len(zero) > 4

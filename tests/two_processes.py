@@ -10,9 +10,12 @@ import torch
 from lightning_fabric import Fabric
 
 from mggc.config import ObjectiveConfig, PruneConfig, RuntimeConfig
+from mggc.finetune.content_texture import ContentAndTexture
 from mggc.finetune.distill import Distillation
+from mggc.finetune.online import OnlineDistillation
 from mggc.gan.cyclegan import CycleGan
 from mggc.gan.pix2pix import Pix2Pix
+from mggc.gan.train import Gan
 from mggc.networks.build import build
 from mggc.networks.specs import PatchSpec, UnetSpec
 from mggc.pruning.channels import trace_channels
@@ -37,27 +40,35 @@ def discriminator(channels: int, seed: int) -> torch.nn.Module:
     return strong_weights(build(PatchSpec(input_channels=channels, ndf=2, layers=2)), seed)
 
 
-def finetune(fabric: Fabric) -> dict[str, torch.Tensor]:
-    teacher = strong_weights(build(GENERATOR))
+def finetune(fabric: Fabric, *, online: bool = False) -> dict[str, torch.Tensor]:
+    teacher, judge = strong_weights(build(GENERATOR)), discriminator(2 * CHANNELS, 2)
     table = trace_channels(teacher, image_size=SIZE)
     student = cut(teacher, table, random_plan(table, 0, share=0.5))
     seed_step(0, "connectors", fabric.global_rank)  # even connectors that start apart end together
     distillation = Distillation(
         student,
         teacher,
-        discriminator(2 * CHANNELS, 2),
+        judge,
         torch.zeros(2, CHANNELS, SIZE, SIZE),
         fabric,
-        model="pix2pix",
+        criterion=ContentAndTexture(50.0, 100.0, root=True),
         conditional=True,
-        content_weight=50.0,
-        texture_weight=100.0,
+        online=online,
     )
     gan = Pix2Pix(student, discriminator(2 * CHANNELS, 3), ObjectiveConfig(), fabric, teacher=distillation)
-    for step in range(3):
-        gan.update(*batch(step, fabric.global_rank))
     networks = {"g": gan.generator, "d": gan.adversary.network, "connectors": distillation}
+    both: Gan = gan
+    if online:
+        taught = Pix2Pix(teacher, judge, ObjectiveConfig(), fabric)
+        both = OnlineDistillation(taught, gan)
+        networks |= {"teacher": taught.generator, "judge": taught.adversary.network}
+    for step in range(3):
+        both.update(*batch(step, fabric.global_rank))
     return {f"{key}.{n}": p for key, net in networks.items() for n, p in enumerate(net.parameters())}
+
+
+def finetune_online(fabric: Fabric) -> dict[str, torch.Tensor]:
+    return finetune(fabric, online=True)
 
 
 def cycle(fabric: Fabric) -> dict[str, torch.Tensor]:
@@ -98,7 +109,8 @@ def play(fabric: Fabric) -> dict[str, torch.Tensor]:
 
 def main(folder: Path) -> None:
     fabric = make_fabric(RuntimeConfig(device="cpu", devices=2))
-    for name, train in {"finetune": finetune, "cycle": cycle, "game": play}.items():
+    trainings = {"finetune": finetune, "online": finetune_online, "cycle": cycle, "game": play}
+    for name, train in trainings.items():
         result = {key: value.detach() for key, value in train(fabric).items()}
         torch.save(result, folder / f"{name}-{fabric.global_rank}.pt")
 

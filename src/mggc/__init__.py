@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mggc import metrics as metrics
     from mggc.api import compress as compress
+    from mggc.api import compress_both as compress_both
     from mggc.api import count_macs as count_macs
     from mggc.api import load_discriminator as load_discriminator
     from mggc.api import load_generator as load_generator
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 from mggc.errors import MggcError as MggcError
 
 __version__ = "0.1.0.dev0"
-__all__ = ["MggcError", "compress", "count_macs", "load_discriminator", "load_generator", "metrics"]
+__all__ = [
+    "MggcError",
+    "compress",
+    "compress_both",
+    "count_macs",
+    "load_discriminator",
+    "load_generator",
+    "metrics",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,12 +12,14 @@ from mggc.networks.legacy import ConcatOrder, load_checkpoint
 from mggc.networks.specs import PatchSpec, PixelSpec
 from mggc.pruning.macs import count_macs as count_macs
 from mggc.runs.settings import merge, validate_config
+from mggc.stages.both import BothResults
+from mggc.stages.both import compress_both as compress_both_runs
 from mggc.stages.compress import CompressResult, compress_run
 from mggc.stages.context import Reporter
 from mggc.stages.load import load_any_generator
 from mggc.stages.source import FACTORY, GeneratorSource
 
-__all__ = ["compress", "count_macs", "load_discriminator", "load_generator"]
+__all__ = ["compress", "compress_both", "count_macs", "load_discriminator", "load_generator"]
 
 
 def compress(
@@ -53,10 +55,50 @@ def compress(
     Raises:
         MggcError: Data, generator, budget or run directory are not usable.
     """
-    overrides = {"data": {"data": str(data)}} | ({} if budget is None else {"budget": str(budget)})
-    merged = validate_config(merge(config or CompressConfig(), overrides), source="compress")
     source = _source(generator, weights, factory)
-    return compress_run(merged, Path(out), generator=source, force=force, reporter=reporter)
+    return compress_run(
+        _settings(data, budget, config), Path(out), generator=source, force=force, reporter=reporter
+    )
+
+
+def compress_both(
+    data: str | PathLike[str],
+    *,
+    out: str | PathLike[str],
+    generator: str | PathLike[str] | None = None,
+    budget: str | float | None = None,
+    config: CompressConfig | None = None,
+    force: bool = False,
+    reporter: Reporter | None = None,
+) -> BothResults:
+    """Compress both generators of a CycleGAN, one game each, training the pair first when none is given.
+
+    Args:
+        data: A folder of images with ``trainA trainB testA testB``, or ``glyphs``.
+        out: A folder for two runs, ``AtoB`` and ``BtoA``.
+        generator: A run, or one of a pair of weights files such as ``latest_net_G_A.pth`` and ``latest_net_G_B.pth``.
+        budget: MACs that each may keep, as for `compress`.
+        config: Everything else.
+        force: Take over runs that were made with another configuration.
+        reporter: Where progress goes; nowhere when absent.
+
+    Raises:
+        MggcError: Data, generators, budget or folder are not usable.
+    """
+    return compress_both_runs(
+        _settings(data, budget, config),
+        Path(out),
+        generator=_source(generator, None, None),
+        force=force,
+        reporter=reporter,
+    )
+
+
+def _settings(
+    data: str | PathLike[str], budget: str | float | None, config: CompressConfig | None
+) -> CompressConfig:
+    overrides = {"data": {"data": str(data)}} | ({} if budget is None else {"budget": str(budget)})
+    return validate_config(merge(config or CompressConfig(), overrides), source="compress")
 
 
 def _source(

@@ -394,3 +394,28 @@ def test_translate_replaces_files_only_by_force(capsys: Capture, tmp_path: Path,
     with Image.open(tmp_path / "out" / "a.png") as kept:
         assert np.array_equal(np.array(kept), np.array(mine))
     assert mggc(capsys, *arguments, "--force").code == 0
+
+
+def test_both_directions_of_a_cyclegan_are_shown_and_printed(capsys: Capture, tmp_path: Path) -> None:
+    data = write_domains(tmp_path / "domains")
+    config = write_config(tmp_path / "my.toml", tiny_settings("cyclegan"))
+    arguments = (
+        "compress",
+        data,
+        "--config",
+        config,
+        "--compress",
+        "both",
+        "--out",
+        tmp_path / "runs",
+        "--json",
+    )
+    planned = mggc(capsys, *arguments, "--dry-run").json["directions"]
+    assert [planned[name]["config"]["data"]["direction"] for name in ("AtoB", "BtoA")] == ["AtoB", "BtoA"]
+    assert not (tmp_path / "runs").exists()
+    shown = mggc(capsys, *arguments)
+    assert shown.json.keys() >= COMPRESS_KEYS
+    for direction, found in shown.json["directions"].items():
+        assert_is_a_result(found, 0.3)
+        assert found["run"] == str(tmp_path / "runs" / direction)
+        assert f"{direction}, test split" in shown.err

@@ -48,6 +48,14 @@ def test_what_was_imported_goes_home_under_the_same_names(
         assert same(path, folder / path.name)
     assert mggc(capsys, "export", tmp_path / "run", tmp_path / "home").code == 2
     assert mggc(capsys, "export", tmp_path / "run", tmp_path / "home", "--force").code == 0
+    assert mggc(capsys, "export", tmp_path / "run", "--out", tmp_path / "elsewhere").code == 0
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {
+        path.name for path in (tmp_path / "home").iterdir()
+    }
+    inside = mggc(capsys, "export", tmp_path / "run", "--json").json["files"]
+    assert {Path(file).parent for file in inside} == {
+        tmp_path / "run" / "export" / "pytorch-CycleGAN-and-pix2pix"
+    }
 
 
 def test_an_exported_generator_computes_the_same_where_it_came_from(tmp_path: Path, capsys: Capture) -> None:

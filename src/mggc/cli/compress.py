@@ -41,7 +41,7 @@ def compress_command(
 
     Trains the original when no generator is given, then learns neighbourhoods, prunes, finetunes and evaluates.
     """
-    from mggc.cli.running import compress_and_show, dry_run_and_show
+    from mggc.cli.running import compress_and_show, compress_both_and_show, dry_run_and_show
     from mggc.runs.settings import merge, read_toml, validate_config
     from mggc.stages.source import GeneratorSource
 
@@ -56,5 +56,7 @@ def compress_command(
         )
     if dry_run:
         dry_run_and_show(merged, source, as_json=json)
+    elif merged.compress == "both":
+        compress_both_and_show(merged, out, generator=source, force=force, as_json=json)
     else:
         compress_and_show(merged, out, generator=source, force=force, as_json=json)

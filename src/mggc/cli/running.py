@@ -8,10 +8,25 @@ from mggc.cli.results import results_table
 from mggc.config import CompressConfig
 from mggc.runs.rundir import RunDir, StageName
 from mggc.runs.settings import to_toml
+from mggc.stages.aim import aimed, toward
+from mggc.stages.both import DIRECTIONS, compress_both
 from mggc.stages.compress import complete, compress_run
 from mggc.stages.predict import predict
 from mggc.stages.single import run_stage
 from mggc.stages.source import GeneratorSource
+
+
+def compress_both_and_show(
+    config: CompressConfig, out: Path, *, generator: GeneratorSource | None, force: bool, as_json: bool
+) -> None:
+    """Run the pipeline for both directions of a CycleGAN, then print a table for each."""
+    with ConsoleReporter() as reporter:
+        both = compress_both(config, out, generator=generator, force=force, reporter=reporter)
+    for direction, result in both.directions.items():
+        show(results_table(result, heading=direction), as_json=as_json)
+        show(f"Run: {result.run}\n", as_json=as_json)
+    if as_json:
+        print_json(both.to_json())
 
 
 def compress_and_show(
@@ -30,6 +45,21 @@ def compress_and_show(
 
 def dry_run_and_show(config: CompressConfig, generator: GeneratorSource | None, *, as_json: bool) -> None:
     """Print the resolved settings and what uniform width would leave of the network."""
+    if config.compress == "both":
+        shown = {
+            direction: _predict_and_show(*toward(direction, config, generator, pair=True), as_json=as_json)
+            for direction in DIRECTIONS
+        }
+        content: dict[str, Any] = {"directions": shown}
+    else:
+        content = _predict_and_show(*aimed(config, generator), as_json=as_json)
+    if as_json:
+        print_json(content)
+
+
+def _predict_and_show(
+    config: CompressConfig, generator: GeneratorSource | None, *, as_json: bool
+) -> dict[str, Any]:
     resolved = complete(config, generator)
     prediction = predict(resolved, generator)
     rows = [[name, str(before), str(after)] for name, (before, after) in prediction.widths.items()]
@@ -38,8 +68,7 @@ def dry_run_and_show(config: CompressConfig, generator: GeneratorSource | None, 
     show(to_toml(resolved), as_json=as_json)
     title = f"At uniform width, budget {quantity(prediction.budget)} MACs ({resolved.macs_convention})"
     show(table_of(title, ["channel group", "original", "compressed"], rows), as_json=as_json)
-    if as_json:
-        print_json({"config": resolved.model_dump(), "prediction": prediction.to_json()})
+    return {"config": resolved.model_dump(), "prediction": prediction.to_json()}
 
 
 def stage_and_show(

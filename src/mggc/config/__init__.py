@@ -6,6 +6,8 @@ The same object is the TOML file, the command line's flags, the output of ``--dr
 from mggc.config.base import (
     Channels,
     Depth,
+    Direction,
+    EncoderKind,
     GanMode,
     MacsConvention,
     Model,
@@ -22,18 +24,30 @@ from mggc.config.data import DataConfig, NetworkConfig, RuntimeConfig
 from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
 from mggc.config.pipeline import CompressConfig
-from mggc.config.prune import PlanMethod, PruneConfig
-from mggc.config.training import FinetuneConfig, ObjectiveConfig, RecoverConfig, ScheduleConfig, TrainConfig
+from mggc.config.prune import Decode, InitialLogits, Optimizer, Pairing, PlanMethod, PruneConfig
+from mggc.config.training import (
+    Distiller,
+    FinetuneConfig,
+    ObjectiveConfig,
+    RecoverConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
 
 __all__ = [
     "Channels",
     "CompressConfig",
     "DataConfig",
+    "Decode",
     "Depth",
+    "Direction",
+    "Distiller",
     "EncodeConfig",
+    "EncoderKind",
     "EvaluateConfig",
     "FinetuneConfig",
     "GanMode",
+    "InitialLogits",
     "MacsConvention",
     "Model",
     "NetworkConfig",
@@ -42,6 +56,8 @@ __all__ = [
     "Norm",
     "NormMode",
     "ObjectiveConfig",
+    "Optimizer",
+    "Pairing",
     "PlanMethod",
     "PositiveFloat",
     "PositiveInt",

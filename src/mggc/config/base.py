@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Model = Literal["pix2pix", "cyclegan"]
+Direction = Literal["AtoB", "BtoA"]
 MacsConvention = Literal["exact", "paper"]
 Norm = Literal["batch", "instance", "none"]
 GanMode = Literal["hinge", "vanilla", "lsgan"]
 NormMode = Literal["batch", "running"]
+EncoderKind = Literal["swav", "random", "pixels"]
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]

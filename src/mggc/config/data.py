@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from mggc.config.base import Channels, Norm, PositiveInt, Settings, Share
+from mggc.config.base import Channels, Direction, Norm, PositiveInt, Settings, Share
 
 
 class DataConfig(Settings):
@@ -12,7 +12,7 @@ class DataConfig(Settings):
 
     data: Annotated[str, Parameter(show=False)] = "glyphs"
     """A folder in the layout of pytorch-CycleGAN-and-pix2pix, or ``glyphs``, the embedded data set."""
-    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    direction: Direction = "AtoB"
     """Which domain is the source: the left half (or folder A), or the right half (or folder B)."""
     image_size: PositiveInt = 256
     """Side of the square images that the networks see, in pixels; glyphs are 64 where nothing else is said."""

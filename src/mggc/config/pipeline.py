@@ -1,6 +1,6 @@
 """All settings together."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -18,6 +18,8 @@ class CompressConfig(Settings):
 
     model: Model = "pix2pix"
     """What the generator was, or is to be, trained as."""
+    compress: Literal["AtoB", "BtoA", "both"] | None = None
+    """CycleGAN: the direction whose generator is compressed, or ``both``; absent: as ``--direction`` says."""
     budget: str = "20%"
     """MACs to keep: a share of the original's (``0.165``, ``16.5%``) or a number (``3.05G``)."""
     macs_convention: MacsConvention = "exact"

@@ -1,6 +1,8 @@
 """Settings of the choice of channels."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from mggc.config.base import (
     GanMode,
@@ -12,6 +14,10 @@ from mggc.config.base import (
     Settings,
 )
 
+Optimizer = Literal["adamw", "adam", "sgd"]
+Pairing = Literal["source", "own", "blind"]
+InitialLogits = Literal["constant", "l1_norm", "taylor"]
+Decode = Literal["last", "average"]
 PlanMethod = Literal["game", "uniform", "l1_norm", "random"]
 
 
@@ -37,9 +43,36 @@ class PruneConfig(Settings):
     prune_discriminator: bool = True
     """The discriminator is pruned too; without this it plays at full width."""
     lr: PositiveFloat = 1e-3
-    """AdamW's learning rate for both agents."""
+    """Learning rate of both agents."""
     weight_decay: NonNegativeFloat = 1e-3
-    """AdamW's weight decay for both agents."""
+    """Weight decay of both agents."""
+    optimizer: Optimizer = "adamw"
+    """What updates the agents: ``adamw``, ``adam``, or ``sgd`` with momentum 0.9; not the paper's: the last two."""
+    cost_scaling: NonNegativeFloat = 0.0
+    """Not the paper's: the generator's logits get gradients scaled by their channels' relative cost to this power, so
+    that the budget empties cheap layers less readily."""
+    tightening: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Not the paper's: the budget tightens from all MACs to its value over this share of the game; 0: at once."""
+    tau_end: PositiveFloat | None = None
+    """Not the paper's: τ falls (or rises) to this over the game; absent: it stays."""
+    relaxed: bool = False
+    """Not the paper's: networks see the masks before they are rounded; MACs and L still count rounded ones."""
+    masks_per_update: PositiveInt = 1
+    """Not the paper's above 1: masks drawn by each agent for one update, whose losses are averaged."""
+    discriminator_noise: bool = True
+    """The discriminator's mask is drawn with Gumbel noise; not the paper's: without it, its likelier half is kept."""
+    pairing: Pairing = "source"
+    """What a conditional discriminator sees beside a neighbour's image: ``source``, the centre's source image, as Eq. 2
+    writes it; not the paper's: ``own``, the one it was made from, or ``blind``, nothing, with generated images too."""
+    initial: InitialLogits = "constant"
+    """Where the generator's logits start: at the offset; not the paper's: spread around it by ``l1_norm`` within each
+    group, or by ``taylor`` scores over all groups."""
+    initial_spread: NonNegativeFloat = 1.0
+    """Standard deviation of such initial logits."""
+    decode: Decode = "last"
+    """Logits that the plan is read from: the last ones; not the paper's: their ``average`` over the second half."""
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Not the paper's above 0: every group of the generator keeps at least this share of its channels."""
     epochs: PositiveFloat | None = None
     """Passes over the source images; absent: 10 % of the original's training epochs."""
     updates: PositiveInt | None = None

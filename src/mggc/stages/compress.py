@@ -12,6 +12,7 @@ from mggc.config import CompressConfig
 from mggc.errors import MggcError
 from mggc.runs.rundir import RunDir
 from mggc.runs.settings import merge, validate_config
+from mggc.stages.aim import aimed
 from mggc.stages.check import open_for_compression
 from mggc.stages.context import Reporter, make_context
 from mggc.stages.encode import fit_encoder
@@ -68,6 +69,7 @@ def compress_run(
     Raises:
         MggcError: Data, generator, budget or run directory are not usable; nothing was started then.
     """
+    config, generator = aimed(config, generator)
     config = complete(config, generator)
     if generator is not None and generator.path.resolve() == out.resolve():
         raise MggcError(

@@ -51,6 +51,17 @@ def export_checkpoints(source: Path, folder: Path, *, force: bool = False) -> li
     return list(paths.values())
 
 
+def export_folder(source: Path, layout: str) -> Path:
+    """Where a run's networks are written when nobody says: into a folder of the run, by layout.
+
+    Raises:
+        MggcError: The source is no run.
+    """
+    if not is_run(source):
+        raise MggcError(f"A folder to write to was wanted, since {source} is no run: mggc export SOURCE OUT.")
+    return source / "export" / layout
+
+
 def _networks(source: Path) -> dict[str, LoadedNetwork]:
     """Networks by the name that the other repository gives them."""
     if not is_run(source):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mggc.config import Direction
 from mggc.networks.specs import DISCRIMINATORS, FactorySpec, NetworkSpec, ResnetSpec, UnetSpec
 from mggc.networks.train_options import OptionValue, read_train_options
 from mggc.runs.rundir import RunDir, is_run
@@ -11,7 +12,7 @@ from mggc.stages.source import GeneratorSource
 MODELS = {"pix2pix": "pix2pix", "cycle_gan": "cyclegan"}
 GAN_MODES = ("lsgan", "vanilla")
 RESIZE_AND_CROP = "resize_and_crop"
-FLIPPED = {"AtoB": "BtoA", "BtoA": "AtoB"}
+FLIPPED: dict[Any, Direction] = {"AtoB": "BtoA", "BtoA": "AtoB"}
 
 
 def inherited_settings(source: GeneratorSource | None) -> dict[str, Any]:
@@ -29,6 +30,9 @@ def inherited_settings(source: GeneratorSource | None) -> dict[str, Any]:
     if is_run(source.path):
         config = RunDir.open(source.path).config
         data = config.data.model_dump(exclude={"data", "extra_sources"})
+        if source.way_back:
+            data["direction"] = FLIPPED[data["direction"]]
+            data["input_channels"], data["output_channels"] = data["output_channels"], data["input_channels"]
         return {
             "model": config.model,
             "data": data,
@@ -43,9 +47,21 @@ def inherited_settings(source: GeneratorSource | None) -> dict[str, Any]:
     settings = merge(settings, _from_options(options))
     if "model" not in settings and own in ("G_A", "G_B"):
         settings["model"] = "cyclegan"
-    if own == "G_B":  # it works against the direction that the pair was trained in
+    if (own == "G_B") != source.way_back:  # G_B works against the direction that the pair was trained in
         settings["data"]["direction"] = FLIPPED[settings["data"].get("direction", "AtoB")]
     return settings
+
+
+def trained_direction(source: GeneratorSource) -> Direction | None:
+    """The direction in which a CycleGAN generator is known to translate; None where nothing tells.
+
+    Raises:
+        MggcError: There is no generator at the path.
+    """
+    if is_run(source.path) or source.checkpoint_name() in ("G_A", "G_B"):
+        direction: Direction = inherited_settings(source)["data"].get("direction", "AtoB")
+        return direction
+    return None
 
 
 def _from_options(options: dict[str, OptionValue]) -> dict[str, Any]:

@@ -198,8 +198,14 @@ def _updates(
     device, seed = context.fabric.device, context.config.seed
     for step in range(start, total):
         seed_step(seed, "game", step)
-        source, neighbor = next(batches)
-        yield _Step(step + 1, game.step(source.to(device), neighbor.to(device)))
+        source, neighbor, own = next(batches)
+        record = game.step(
+            source.to(device),
+            neighbor.to(device),
+            None if own is None else own.to(device),
+            progress=(step + 1) / total,
+        )
+        yield _Step(step + 1, record)
 
 
 def _figures(step: GameStep, game: Game) -> dict[str, Any]:

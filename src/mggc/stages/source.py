@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -33,6 +33,13 @@ PARTNERS: dict[str, dict[Role, str]] = {
     "G_B": {"discriminator": "D_B", "backward_generator": "G_A", "source_discriminator": "D_A"},
 }
 
+OTHER_WAY: dict[Role, Role] = {
+    "generator": "backward_generator",
+    "backward_generator": "generator",
+    "discriminator": "source_discriminator",
+    "source_discriminator": "discriminator",
+}
+
 
 @dataclass(frozen=True)
 class GeneratorSource:
@@ -46,6 +53,8 @@ class GeneratorSource:
     """For a checkpoint: whether its U-Net was trained with dropout, which its weights do not tell."""
     concat_order: ConcatOrder = "skip_first"
     """For a checkpoint: ``decoder_first`` for U-Nets trained before 22 September 2017."""
+    way_back: bool = False
+    """Take CycleGAN's other generator, the one that lies beside what is named."""
     module: nn.Module | None = None
     """The network itself, which the factory called ``name`` builds with other weights."""
 
@@ -67,6 +76,8 @@ class GeneratorSource:
         Raises:
             MggcError: It cannot be read, imported or built.
         """
+        if self.way_back:
+            return self.networks()["generator"]
         if self.module is not None:
             return _from_module(self.name, self.module)
         if self.is_factory:
@@ -79,8 +90,10 @@ class GeneratorSource:
         """The generator, and the networks trained with it that lie beside it.
 
         Raises:
-            MggcError: One of them cannot be read.
+            MggcError: One of them cannot be read, or the way back is wanted where there is none.
         """
+        if self.way_back:
+            return _turned(replace(self, way_back=False).networks(), self.name)
         if is_run(self.path):
             run = RunDir.open(self.path)
             found = {role: load_original(run, role) for role in ROLES if has_original(run, role)}
@@ -98,7 +111,7 @@ class GeneratorSource:
         Raises:
             MggcError: There are none.
         """
-        content = hashlib.sha256(repr((self.unet_dropout, self.concat_order)).encode())
+        content = hashlib.sha256(repr((self.unet_dropout, self.concat_order, self.way_back)).encode())
         if self.is_factory:
             content.update(self.name.encode())
             for key, tensor in self.generator().network.state_dict().items():
@@ -148,6 +161,16 @@ class GeneratorSource:
             return {}
         beside = find_partners(file)
         return {role: beside[name] for role, name in PARTNERS.get(own, {}).items() if name in beside}
+
+
+def _turned(networks: dict[Role, LoadedNetwork], name: str) -> dict[Role, LoadedNetwork]:
+    """CycleGAN's networks as seen from the other direction."""
+    if "backward_generator" not in networks:
+        raise MggcError(
+            f"The generator of the other direction was wanted beside {name}; there is none. Name its own file, or "
+            "compress the direction of this one."
+        )
+    return {OTHER_WAY[role]: loaded for role, loaded in networks.items()}
 
 
 def _from_factory(factory: str, weights: Path | None) -> LoadedNetwork:
