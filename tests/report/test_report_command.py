@@ -23,6 +23,18 @@ def test_several_runs_make_one_file_in_the_current_folder(
     assert (tmp_path / "report.html").is_file()
 
 
+def test_a_folder_of_two_directions_is_two_runs_and_stays_as_it_is(
+    capsys: Capture, one_way_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("AtoB", "BtoA"):
+        shutil.copytree(one_way_run, tmp_path / "both" / name)
+    answer = mggc(capsys, "report", "both", "--pictures", 1, "--map-images", 2)
+    assert (answer.code, answer.out) == (0, "Report: report.html\n")
+    assert sorted(path.name for path in (tmp_path / "both").iterdir()) == ["AtoB", "BtoA"]
+    assert "AtoB and BtoA" in (tmp_path / "report.html").read_text()
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(capsys: Capture, run: Path, tmp_path: Path) -> None:
     for name in ("prune", "finetune", "compressed", "evaluate"):
         shutil.rmtree(run / name)

@@ -69,6 +69,14 @@ def test_a_sweep_has_curves_by_value(tmp_path: Path) -> None:
     assert list(curves) == ["λ1 = 1", "λ1 = 3"]
     assert curves["λ1 = 3"]["budget_penalty"].mean[-1] == 0
     assert "macs_share" not in curves["λ1 = 1"]
+    curves = [
+        {**curve, "value": value, "seed": seed}
+        for curve, value, seed in zip(toy_sweep()["curves"], ("hinge", "hinge"), (0, 1), strict=True)
+    ]
+    content = {"curves": [*curves, {"value": True, "seed": 0}], "setting": "prune.gan_mode"}
+    write_results(tmp_path, "sweep.json", content)
+    found = sweep_curves(read_sweep(folder / "sweep.json"))
+    assert list(found) == ["gan_mode = hinge, seed 0", "gan_mode = hinge, seed 1"]
     write_results(tmp_path, "sweep.json", {})
     with pytest.raises(MggcError, match="curves: Field required"):
         read_sweep(folder / "sweep.json")

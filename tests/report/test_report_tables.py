@@ -14,6 +14,7 @@ from mggc.report.labels import (
     times,
     unique_labels,
 )
+from mggc.report.protocols import factor_out
 from mggc.report.tables import Shown, change, cost_table, quality_table, shown
 
 OVER_IMAGES = {"sources": 100, "sd": "over images", "split": "test"}
@@ -71,16 +72,36 @@ def test_costs_and_qualities_are_two_tables_with_the_protocol_they_share() -> No
     assert [row.label for row in costs.rows] == ["multiply-adds, exact", "latency, one image"]
     assert [row.change.value for row in costs.rows] == ["2.0×\N{NO-BREAK SPACE}less"] * 2
     assert costs.rows[1].original == Shown("10.0 ms", "(8.00 to 12.0)")
-    assert qualities.protocol == "split test"
+    assert qualities.protocols == ["All: split test"]
     assert [row.protocol for row in qualities.rows] == ["sources 100", ""]
+
+
+def test_protocols_are_said_once_for_all_figures_and_once_for_those_of_a_judge() -> None:
+    judged = {"split": "test", "features": "r18", "resize": 32}
+    protocols = factor_out(
+        {
+            "ssim": Measurement(0.5, "", {"split": "test", "sd": "over images"}),
+            "kernel[r18]": Measurement(0.5, "", {**judged, "estimator": "unbiased"}),
+            "density@5[r18]": Measurement(0.5, "", {**judged, "k": 5}),
+            "density[r18]": Measurement(0.5, "", {**judged, "k": 5}),
+            "fid[inception]": Measurement(0.5, "", {"split": "test", "resize": 299}),
+            "parameters": Measurement(3, ""),
+        }
+    )
+    assert protocols.shared == ["All: split test", "r18: resize 32"]
+    assert protocols.own == {
+        "ssim": "",
+        "kernel[r18]": "estimator unbiased",
+        "density@5[r18]": "",
+        "density[r18]": "k 5",
+        "fid[inception]": "resize 299",
+        "parameters": "",
+    }
 
 
 def test_the_interval_of_a_mean_is_by_its_standard_error() -> None:
     assert shown(RUN["original"]["ssim"]) == Shown("0.800", "± 0.020")
-    assert (
-        shown(Measurement(0.8, "", {"sd": "over seeds"}, sd=0.1)).spread
-        == "± 0.10 (standard deviation over seeds)"
-    )
+    assert shown(Measurement(0.8, "", {"sd": "over seeds"}, sd=0.1)).spread == "± 0.10 (sd over seeds)"
     assert shown(None) == shown(Measurement(None, "ms")) == Shown("–")
 
 
@@ -89,6 +110,8 @@ def test_changes_have_a_sign_and_costs_a_factor() -> None:
     assert change("ssim", before, after) == Shown("−0.200", "(−25\u202f%)")
     assert change("ssim", after, before) == Shown("+0.200", "(+33\u202f%)")
     assert change("latency", after, before).value == "1.3×\N{NO-BREAK SPACE}more"
+    assert change("macs", before, before).value == "the same"
+    assert change("latency", before, Measurement(0.81, "")).value == "much the same"
     assert change("ssim", before, None) == change("macs", Measurement(0, ""), after) == Shown("")
 
 

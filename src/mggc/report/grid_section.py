@@ -50,6 +50,7 @@ class SweepSection:
     id: str
     label: str
     path: str
+    title: str
     summary: str
     panels: list[Panel]
     legend: list[LegendEntry]
@@ -97,7 +98,8 @@ def sweep_section(path: Path, *, label: str, place: int) -> SweepSection:
         id=f"sweep-{place}",
         label=label,
         path=str(path),
-        summary=f"{about}the game for {len(curves)} values of λ1, the weight of the budget penalty (Figure 4)",
+        title=f"Sweep of {sweep.symbol}",
+        summary=f"{about}{len(curves)} games with different {sweep.setting}, all else the same (Figure 4)",
         panels=game_panels(curves, key=f"sweep-{place}"),
         legend=game_legend(curves),
     )

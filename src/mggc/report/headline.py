@@ -15,6 +15,7 @@ CLOSENESS = (
     "fid",
     "kid",
     "frechet",
+    "kernel",
     "mean_absolute_error",
     "neighborhood_preservation",
 )
@@ -72,7 +73,7 @@ def _closeness_tiles(runs: Sequence[Mapping[str, Figures]]) -> list[Tile]:
         name
         for wanted in CLOSENESS
         for name in runs[0]["compressed"]
-        if base_name(name) == wanted and all(_value(run, "compressed", name) is not None for run in runs)
+        if base_name(name) == wanted and all(_may_lead(run["compressed"].get(name)) for run in runs)
     ]
     return [_closeness_tile(runs, name) for name in names[:CLOSENESS_TILES]]
 
@@ -92,6 +93,11 @@ def _closeness_tile(runs: Sequence[Mapping[str, Figures]], name: str) -> Tile:
     elif spread:
         detail += f"; ± 95 % interval over {figures[0].protocol.get('sources')} images"
     return Tile(number(fmean(_values(figures))), f"{metric_label(name)}{better}", detail, spread)
+
+
+def _may_lead(figure: Measurement | None) -> bool:
+    """Whether a figure is there, and does not warn of itself as Fréchet distances of few images do."""
+    return figure is not None and figure.value is not None and "warning" not in figure.protocol
 
 
 def _pair(run: Mapping[str, Figures], name: str) -> tuple[Measurement, Measurement]:

@@ -17,11 +17,16 @@ LABELS = {
     "psnr": "PSNR",
     "lpips": "LPIPS",
     "fid": "FID",
+    "fid_infinity": "FID∞",
     "kid": "KID",
     "mean_iou": "mean IoU",
     "ink_iou": "IoU of ink",
     "neighborhood_preservation": "neighbourhoods preserved",
     "frechet": "Fréchet distance",
+    "frechet_infinity": "Fréchet distance of infinitely many images",
+    "local_distance_correlation": "rank correlation of neighbours' distances",
+    "ceiling_mean_iou": "mean IoU of real images (ceiling)",
+    "ceiling_pixel_accuracy": "pixel accuracy of real images (ceiling)",
     "kernel": "kernel distance",
     "density": "density",
     "coverage": "coverage",
@@ -120,7 +125,7 @@ def quantity(value: float | int | None, unit: str = "") -> str:
         return number(value)
     if unit == "bytes":
         return _prefixed(value, "B")
-    if unit == "MACs" or (unit == "" and abs(value) >= 10_000):
+    if unit == "MACs" or (unit == "" and isinstance(value, int)):
         return _prefixed(value, "")
     return f"{number(value)} {unit}".strip()
 

@@ -20,6 +20,7 @@ from mggc.report.headline import Tile, headline
 from mggc.report.labels import headings_of, number, percent, telling, unique_labels
 from mggc.report.run_section import Pictured, RunSection, run_section, take_pictures
 from mggc.runs.rundir import is_run
+from mggc.stages.both import DIRECTIONS
 from mggc.stages.context import Reporter
 
 GRIDS = ("compare.json", "ablate.json")
@@ -49,7 +50,8 @@ def build_page(paths: Sequence[Path], *, pictures: int, map_images: int, reporte
     """The page for some runs and comparisons.
 
     Args:
-        paths: Runs, folders with the results of a comparison, an ablation or a sweep, or such results files.
+        paths: Runs, a folder with a run for each direction, folders with the results of a comparison, an ablation or a
+            sweep, or such results files.
         pictures: Test images shown side by side.
         map_images: Test images that neighbourhoods and map are made of.
         reporter: Where progress goes.
@@ -98,6 +100,8 @@ def sort_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             files += found
         elif is_run(path):
             runs.append(path)
+        elif both := [path / name for name in DIRECTIONS if is_run(path / name)]:
+            runs += both
         else:
             raise MggcError(
                 f"A run or a comparison was wanted, but {path} holds no config.toml and no {', '.join(GRIDS)} or {SWEEP}. "
@@ -194,8 +198,13 @@ def _over_seeds(group: list[CollectedRun], metric: str) -> TableCell:
 
 
 def _title(runs: list[RunSection], grids: list[GridSection], sweeps: list[SweepSection]) -> str:
-    if len(runs) + len(grids) + len(sweeps) == 1:
-        return next(iter([*(run.label for run in runs), *(grid.title for grid in grids), "Sweep of λ1"]))
+    titles = [
+        *(run.label for run in runs),
+        *(grid.title for grid in grids),
+        *(sweep.title for sweep in sweeps),
+    ]
+    if len(titles) == 1:
+        return titles[0]
     if len(runs) == 2 and not grids and not sweeps:
         return f"{runs[0].label} and {runs[1].label}"
     if runs and not grids and not sweeps:

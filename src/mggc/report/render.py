@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from mggc.errors import MggcError
 from mggc.report.labels import percent
-from mggc.report.page import Page, build_page
+from mggc.report.page import Page, build_page, sort_out
 from mggc.runs.atomic import write_text
 from mggc.stages.context import Reporter, Silence
 
@@ -49,9 +49,12 @@ def write_report(
 
 def default_out(paths: Sequence[Path]) -> Path:
     """Where a report goes when nobody says."""
-    if len(paths) > 1:
+    first = paths[0]
+    runs, _ = sort_out(paths)
+    # A folder of two directions holds them and nothing else, or it could not be continued.
+    if len(paths) > 1 or (runs and runs != [first]):
         return Path(REPORT_NAME)
-    return (paths[0].parent if paths[0].suffix == ".json" else paths[0]) / REPORT_NAME
+    return (first.parent if first.is_file() else first) / REPORT_NAME
 
 
 def render(page: Page) -> str:

@@ -8,15 +8,19 @@ from mggc.report.comparison import parse
 from mggc.report.curves import Curves, curves_of
 from mggc.runs.atomic import read_json
 
+SYMBOLS = {"prune.lambda1": "λ1", "prune.lambda2": "λ2", "prune.tau": "τ", "prune.neighbors": "k"}
+"""The paper's letters for settings."""
+
 
 class SweepCurve(BaseModel):
-    """The log of one game, column by column."""
+    """The log of one game, column by column; empty where nothing was logged."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    value: float
+    value: bool | float | str | None
     """Of the setting that was varied."""
-    step: list[float]
+    seed: int = 0
+    step: list[float] = []
     generator_loss: list[float | None] = []
     discriminator_loss: list[float | None] = []
     budget_penalty: list[float | None] = []
@@ -33,6 +37,12 @@ class Sweep(BaseModel):
     curves: list[SweepCurve]
     data: str = ""
     model: str = ""
+    setting: str = "prune.lambda1"
+
+    @property
+    def symbol(self) -> str:
+        """What the page calls the setting."""
+        return SYMBOLS.get(self.setting, self.setting.removeprefix("prune."))
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -45,5 +55,16 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def sweep_curves(sweep: Sweep) -> dict[str, Curves]:
-    """Thinned curves by what the page calls them: ``λ1 = 3``."""
-    return {f"λ1 = {curve.value:g}": curves_of(curve.model_dump()) for curve in sweep.curves}
+    """Thinned curves by what the page calls them: ``λ1 = 3``, with the seed where there are several."""
+    several = len({curve.seed for curve in sweep.curves}) > 1
+    return {
+        f"{sweep.symbol} = {_text(curve.value)}{f', seed {curve.seed}' if several else ''}": curves_of(
+            curve.model_dump()
+        )
+        for curve in sweep.curves
+        if curve.step
+    }
+
+
+def _text(value: bool | float | str | None) -> str:
+    return f"{value:g}" if isinstance(value, float) and not isinstance(value, bool) else str(value)

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 from mggc.metrics.results import Measurement
 from mggc.report.labels import COSTS, base_name, direction, metric_label, number, percent, quantity, times
+from mggc.report.protocols import factor_out
 
 Figures = Mapping[str, Measurement]
 NBSP = "\N{NO-BREAK SPACE}"
-NOT_PROTOCOL = {"sd", "p10_ms", "p90_ms"}
-"""Entries of a protocol that describe the figure's spread."""
 
 
 class Shown(NamedTuple):
@@ -31,14 +30,14 @@ class Row(NamedTuple):
     compressed: Shown
     change: Shown
     protocol: str
-    """What holds for this figure and not for all of the table."""
+    """What holds for this figure and not for all or for all of its judge."""
 
 
 class MetricTable(NamedTuple):
-    """Rows, and the protocol that they share."""
+    """Rows, and the protocols that they share, one in a line."""
 
     rows: list[Row]
-    protocol: str
+    protocols: list[str]
 
 
 def cost_table(metrics: Mapping[str, Figures]) -> MetricTable:
@@ -55,7 +54,7 @@ def _table(metrics: Mapping[str, Figures], wanted: Any) -> MetricTable:
     original, compressed = metrics.get("original", {}), metrics.get("compressed", {})
     names = [name for name in (*original, *(n for n in compressed if n not in original)) if wanted(name)]
     pairs = {name: (original.get(name), compressed.get(name)) for name in names}
-    shared = _shared_protocol([figure for pair in pairs.values() for figure in pair if figure is not None])
+    protocols = factor_out({name: found for name, pair in pairs.items() if (found := pair[0] or pair[1])})
     rows = [
         Row(
             label=metric_label(name),
@@ -63,11 +62,11 @@ def _table(metrics: Mapping[str, Figures], wanted: Any) -> MetricTable:
             original=shown(before),
             compressed=shown(after),
             change=change(name, before, after),
-            protocol=_protocol_text(_own_protocol(name, before or after, shared)),
+            protocol=protocols.own[name],
         )
         for name, (before, after) in pairs.items()
     ]
-    return MetricTable(rows, _protocol_text(shared))
+    return MetricTable(rows, protocols.shared)
 
 
 def shown(figure: Measurement | None) -> Shown:
@@ -79,7 +78,7 @@ def shown(figure: Measurement | None) -> Shown:
         return Shown(text, f"± {number(half, digits=2)}")
     if figure.sd is not None:
         over = figure.protocol.get("sd", "")
-        return Shown(text, f"± {number(figure.sd, digits=2)} (standard deviation {over})".replace(" )", ")"))
+        return Shown(text, f"± {number(figure.sd, digits=2)} (sd {over})".replace(" )", ")"))
     low, high = figure.protocol.get("p10_ms"), figure.protocol.get("p90_ms")
     if isinstance(low, int | float) and isinstance(high, int | float):
         return Shown(text, f"({number(low)} to {number(high)})")
@@ -109,40 +108,12 @@ def change(name: str, before: Measurement | None, after: Measurement | None) -> 
 def _saving(before: float, after: float) -> Shown:
     if min(before, after) <= 0:
         return Shown("")
-    return Shown(
-        f"{times(before / after)}{NBSP}less" if after <= before else f"{times(after / before)}{NBSP}more"
-    )
+    if times(max(before, after) / min(before, after)) == times(1.0):
+        return Shown("the same" if before == after else "much the same")
+    if after < before:
+        return Shown(f"{times(before / after)}{NBSP}less")
+    return Shown(f"{times(after / before)}{NBSP}more")
 
 
 def _signed_percent(share: float) -> str:
     return f"\N{MINUS SIGN}{percent(-share)}" if share < 0 else percent(share)
-
-
-def _shared_protocol(figures: list[Measurement]) -> dict[str, Any]:
-    """What every figure's protocol says alike; of figures without a protocol, nothing is asked."""
-    protocols = [figure.protocol for figure in figures if figure.protocol]
-    if not protocols:
-        return {}
-    first, *others = protocols
-    return {
-        name: value
-        for name, value in first.items()
-        if name not in NOT_PROTOCOL and all(other.get(name) == value for other in others)
-    }
-
-
-def _own_protocol(metric: str, figure: Measurement | None, shared: Mapping[str, Any]) -> dict[str, Any]:
-    """What a figure's protocol says beyond the shared one and beyond the metric's own name."""
-    if figure is None:
-        return {}
-    said = {
-        name
-        for name, value in figure.protocol.items()
-        if f"[{value}]" in metric or (name == "k" and f"@{value}[" in f"{metric}[") or name == "convention"
-    }
-    left_out = said | NOT_PROTOCOL | set(shared)
-    return {name: value for name, value in figure.protocol.items() if name not in left_out}
-
-
-def _protocol_text(protocol: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in protocol.items())
