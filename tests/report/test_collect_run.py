@@ -6,6 +6,7 @@ import pytest
 
 from mggc.errors import MggcError
 from mggc.report.collect import collect_run
+from mggc.report.embed import png_uri
 from mggc.report.run_section import run_section, take_pictures
 from mggc.runs.logbook import read_log
 from mggc.stages.context import Silence
@@ -97,8 +98,11 @@ def test_data_that_is_gone_costs_the_pictures(run: Path) -> None:
     ]
     path.write_text("\n".join(lines))
     found = collect_run(run, label="mine")
-    assert take_pictures(found, count=2, reporter=Silence()) == (None, None)
+    pictured = take_pictures(found, count=2, reporter=Silence())
+    assert pictured == (None, None)
     assert "gone" in found.notes[-1]
+    grid = run_section(found, pictured, place=1).grid
+    assert grid == png_uri((run / "evaluate" / "grid.png").read_bytes())
 
 
 def test_channels_chosen_anew_are_not_taken_for_those_of_the_compressed_generator(run: Path) -> None:

@@ -48,6 +48,12 @@ def test_there_is_a_plot_for_each_metric_and_a_colour_for_each_method(tmp_path: 
     assert [entry.label for entry in budget_legend(comparison)] == ["uniform", "game"]
 
 
+def test_at_a_single_budget_methods_stand_side_by_side(tmp_path: Path) -> None:
+    (panel, _) = budget_panels(read(tmp_path, budgets=["20%"]), key="toy")
+    assert "uniform 0.710; game 0.810" in panel.svg
+    assert "in the order of the legend" in panel.svg
+
+
 def test_a_grid_with_nothing_done_yet_has_tables_of_dashes(tmp_path: Path) -> None:
     comparison = read(tmp_path, cells=[], summary=[], original={})
     assert comparison.metrics == []

@@ -20,11 +20,14 @@ def data_uri(image: ByteImage) -> str:
     content = BytesIO()
     if lossless(image):
         picture.save(content, format="PNG", optimize=True)
-        kind = "png"
-    else:
-        picture.save(content, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
-        kind = "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"
+        return png_uri(content.getvalue())
+    picture.save(content, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def png_uri(content: bytes) -> str:
+    """A PNG file."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def data_uris(images: ByteImages) -> list[str]:

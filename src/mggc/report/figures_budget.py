@@ -2,9 +2,10 @@
 
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mggc.report.comparison import Comparison
+from mggc.report.comparison import Comparison, Figure
 from mggc.report.figures import MUTED, ORIGINAL, SERIES, STYLE, new_axes, to_svg
 from mggc.report.figures_game import LegendEntry, Panel
 from mggc.report.labels import arrow, metric_label, number
@@ -38,44 +39,63 @@ def budget_legend(comparison: Comparison) -> list[LegendEntry]:
 
 
 def _panel(comparison: Comparison, metric: str, *, key: str) -> Markup:
+    """One plot; at a single budget methods stand side by side, in the order of the legend."""
+    alone = len(comparison.budgets) == 1
     described = []
-    widest = max((cell.macs_share or 0.0 for cell in comparison.cells), default=0.0)
     with mpl.rc_context(STYLE):
         figure, axes = new_axes(360, 240, left=52, bottom=42)
         for place, method in enumerate(comparison.methods):
             points = _points(comparison, metric, method)
-            if not points:
-                continue
-            shares, means, spreads = zip(*points, strict=True)
-            beside = DODGE * widest * (place - (len(comparison.methods) - 1) / 2)
-            axes.errorbar(
-                [share + beside for share in shares],
-                means,
-                yerr=spreads,
-                color=SERIES[place % len(SERIES)],
-                marker=list(MARKERS)[_marker(place)],
-                linestyle=(0, (4, 2)) if place >= len(SERIES) else "solid",
-                linewidth=1.4,
-                markersize=5,
-                capsize=2.5,
-            )
-            described.append(f"{method} {', '.join(number(mean) for mean in means)}")
-        original = comparison.original.get(metric)
-        if original is not None and original.value is not None:
-            axes.axhline(original.value, color=ORIGINAL, linewidth=1.2, linestyle=(0, (5, 3)))
-            axes.annotate(
-                "original", (0.01, original.value), xycoords=("axes fraction", "data"), ha="left", va="bottom",
-                xytext=(0, 2), textcoords="offset points", fontsize=11, color=MUTED,
-            )  # fmt: skip
-        axes.set_xlabel("multiply-adds left, %")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}"))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+            if points:
+                beside = _beside(comparison, place)
+                positions = [float(place) if alone else share + beside for share, _, _ in points]
+                _draw(axes, positions, points, place)
+                described.append(f"{method} {', '.join(number(mean) for _, mean, _ in points)}")
+        _draw_original(axes, comparison.original.get(metric))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlim(left=0)
         axes.grid(axis="y", linewidth=0.8)
         axes.set_axisbelow(True)
+        if alone:
+            axes.set_xticks([])
+            axes.set_xlim(-0.5, len(comparison.methods) - 0.5)
+            axes.set_xlabel("in the order of the legend")
+        else:
+            axes.set_xlabel("multiply-adds left, %")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}"))
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.set_xlim(left=0)
         title = f"{metric_label(metric)} against the share of multiply-adds left"
         return to_svg(figure, key=key, description=f"{title}: {'; '.join(described)}.")
+
+
+def _draw(axes: Axes, positions: list[float], points: list[tuple[float, float, float]], place: int) -> None:
+    axes.errorbar(
+        positions,
+        [mean for _, mean, _ in points],
+        yerr=[spread for _, _, spread in points],
+        color=SERIES[place % len(SERIES)],
+        marker=list(MARKERS)[_marker(place)],
+        linestyle=(0, (4, 2)) if place >= len(SERIES) else "solid",
+        linewidth=1.4,
+        markersize=5,
+        capsize=2.5,
+    )
+
+
+def _draw_original(axes: Axes, figure: Figure | None) -> None:
+    if figure is None or figure.value is None:
+        return
+    axes.axhline(figure.value, color=ORIGINAL, linewidth=1.2, linestyle=(0, (5, 3)))
+    axes.annotate(
+        "original", (0.01, figure.value), xycoords=("axes fraction", "data"), ha="left", va="bottom",
+        xytext=(0, 2), textcoords="offset points", fontsize=11, color=MUTED,
+    )  # fmt: skip
+
+
+def _beside(comparison: Comparison, place: int) -> float:
+    """How far a method's points stand from their place, so that error bars do not hide each other."""
+    widest = max((cell.macs_share or 0.0 for cell in comparison.cells), default=0.0)
+    return DODGE * widest * (place - (len(comparison.methods) - 1) / 2)
 
 
 def _marker(place: int) -> int:

@@ -1,12 +1,13 @@
 """A run's part of the page: everything the template shows of it, ready to print."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from mggc.networks.files import read_config
 from mggc.report.collect import CollectedRun, StageState, attempt
+from mggc.report.embed import png_uri
 from mggc.report.figures_game import LegendEntry, Panel, game_legend, game_panels
 from mggc.report.figures_map import manifold_map
 from mggc.report.figures_widths import width_bars
@@ -21,6 +22,7 @@ from mggc.runs.atomic import read_json
 from mggc.runs.rundir import StageName
 from mggc.stages.context import Reporter
 from mggc.stages.encode import run_encoder
+from mggc.stages.evaluate import GRID_NAME
 from mggc.stages.prune import PLAN_NAME
 
 NEIGHBORHOODS = 4
@@ -68,7 +70,9 @@ class RunSection:
     settings: list[tuple[str, list[tuple[str, str]]]]
     """Names and values, by section."""
     notes: list[str]
-    gallery: Gallery | None = field(default=None)
+    grid: str | None = None
+    """The evaluation's own picture grid as a data URI, where pictures cannot be made anew."""
+    gallery: Gallery | None = None
 
 
 class Pictured(NamedTuple):
@@ -117,6 +121,7 @@ def run_section(collected: CollectedRun, pictured: Pictured, *, place: int) -> R
         data=pictured.facts,
         settings=flat_settings(collected.settings),
         notes=collected.notes,
+        grid=_grid(collected) if pictured.translations is None else None,
     )
 
 
@@ -176,6 +181,14 @@ def _manifold(collected: CollectedRun, translations: Translations | None, key: s
         )
 
     return attempt(collected.notes, "Neighbourhoods and map", draw)
+
+
+def _grid(collected: CollectedRun) -> str | None:
+    path = collected.path / "evaluate" / GRID_NAME
+    if not path.is_file():
+        return None
+    content = attempt(collected.notes, "Picture grid", path.read_bytes)
+    return None if content is None else png_uri(content)
 
 
 def _note_stale(collected: CollectedRun) -> None:
