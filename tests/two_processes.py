@@ -4,12 +4,17 @@ Writes the parameters that each rank ends with to ``<folder>/<training>-<rank>.p
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 
-from mggc.config import ObjectiveConfig, PruneConfig, RuntimeConfig
+from choice_toys import material
+from mggc.baselines.dmad import Dmad
+from mggc.baselines.gcc import Gcc
+from mggc.baselines.learned import LEARNED
+from mggc.config import ObjectiveConfig, PlanMethod, PruneConfig, RuntimeConfig
 from mggc.finetune.content_texture import ContentAndTexture
 from mggc.finetune.distill import Distillation
 from mggc.finetune.online import OnlineDistillation
@@ -107,9 +112,30 @@ def play(fabric: Fabric) -> dict[str, torch.Tensor]:
     return parameters | heard | plan
 
 
+def choose(method: PlanMethod, fabric: Fabric) -> dict[str, torch.Tensor]:
+    seed_step(0, method)
+    generator, judge = strong_weights(build(GENERATOR)), discriminator(2 * CHANNELS, 2)
+    given = material(generator, judge, size=SIZE, share=0.3, updates=4, fabric=fabric)
+    chooser = LEARNED[method](given)
+    for step in range(4):
+        chooser.step(*batch(step, fabric.global_rank))
+    plan, d_plan = chooser.plans()
+    weights = {f"{key}.{n}": p for key, net in enumerate(given[:2]) for n, p in enumerate(net.parameters())}
+    masks = {"plan": plan.mask(given.counter.table), "d_plan": d_plan.mask(given.discriminator_table)}
+    return weights | masks | {f"mask.{n}": tensor for n, tensor in enumerate(_masks(chooser))}
+
+
+def _masks(chooser: object) -> list[torch.Tensor]:
+    if isinstance(chooser, Gcc):
+        assert chooser.teacher_gap is not None
+        return [chooser.gates.alpha, chooser.teacher_gap]
+    return [chooser.mask.theta] if isinstance(chooser, Dmad) else []
+
+
 def main(folder: Path) -> None:
     fabric = make_fabric(RuntimeConfig(device="cpu", devices=2))
     trainings = {"finetune": finetune, "online": finetune_online, "cycle": cycle, "game": play}
+    trainings |= {method: partial(choose, method) for method in LEARNED}
     for name, train in trainings.items():
         result = {key: value.detach() for key, value in train(fabric).items()}
         torch.save(result, folder / f"{name}-{fabric.global_rank}.pt")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import torch
 from import_toys import RESNET, Ears, write_checkpoints
 
 import mggc
@@ -211,3 +212,18 @@ def test_the_command_line_knows_the_methods(
     refused = command(capsys, "finetune", tmp_path / "run", "--distiller", "vgg")
     assert refused.code == 2
     assert "wkd" in refused.err
+
+
+def test_without_inheritance_only_the_plan_is_handed_on(tmp_path: Path, pruned: dict[str, Path]) -> None:
+    """With an empty schedule the delivered weights are the ones that finetuning starts from."""
+    weights = {}
+    for name, overrides in (("inherited", {}), ("new", {"inherit": False}), ("again", {"inherit": False})):
+        run = Path(shutil.copytree(pruned["pix2pix"], tmp_path / name))
+        changes = {"finetune": {"updates": None, "epochs": 0, "decay_epochs": 0, **overrides}}
+        run_stage(run, "finetune", changes)
+        weights[name] = mggc.load_generator(run).state_dict()
+    assert weights["inherited"].keys() == weights["new"].keys()
+    convs = [key for key, value in weights["new"].items() if value.ndim == 4]
+    assert not any(torch.equal(weights["inherited"][key], weights["new"][key]) for key in convs)
+    assert all(torch.equal(weights["new"][key], weights["again"][key]) for key in weights["new"])
+    assert {weights["new"][key].shape == weights["inherited"][key].shape for key in convs} == {True}

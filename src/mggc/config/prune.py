@@ -18,14 +18,31 @@ Optimizer = Literal["adamw", "adam", "sgd"]
 Pairing = Literal["source", "own", "blind"]
 InitialLogits = Literal["constant", "l1_norm", "taylor"]
 Decode = Literal["last", "average"]
-PlanMethod = Literal["game", "uniform", "l1_norm", "random"]
+PlanMethod = Literal[
+    "game",
+    "free_logits",
+    "uniform",
+    "l1_norm",
+    "l1_per_layer",
+    "random",
+    "taylor",
+    "cil",
+    "norm_scale",
+    "gcc",
+    "dmad",
+    "evolution",
+    "gan_slimming",
+    "supernet",
+    "coarse_to_fine",
+    "latency_search",
+]
 
 
 class PruneConfig(Settings):
     """The game of Eq. 2, and the switches of Table 2."""
 
     method: PlanMethod = "game"
-    """How channels are chosen: by the game, or by a baseline (uniform width, L1 norm over all layers, at random)."""
+    """How channels are chosen: by the game, or by a baseline; docs/baselines.md says what each one does."""
     neighbors: NonNegativeInt = 5
     """k of Eq. 1: teacher images in a neighbourhood besides the centre; 0 plays without neighbourhoods."""
     lambda1: NonNegativeFloat = 3.0
@@ -44,6 +61,8 @@ class PruneConfig(Settings):
     """The discriminator is pruned too; without this it plays at full width."""
     lr: PositiveFloat = 1e-3
     """Learning rate of both agents."""
+    free_logits_lr: PositiveFloat = 5e-2
+    """Learning rate of logits without agents, which at the agents' rate would hardly move."""
     weight_decay: NonNegativeFloat = 1e-3
     """Weight decay of both agents."""
     optimizer: Optimizer = "adamw"
@@ -91,5 +110,11 @@ class PruneConfig(Settings):
     """Round kept widths up to a multiple of this, for hardware; the budget still holds."""
     drop_blocks: bool = False
     """Let the inner width of a residual block fall to zero and remove the block."""
+    mask_lr: PositiveFloat = 1e-2
+    """Adam's learning rate for what gcc and dmad choose channels by: norm scales, gates and masks."""
+    taylor_batches: PositiveInt = 64
+    """Training batches over which the method taylor averages."""
     checkpoint_every: PositiveInt = 200
     """Updates between checkpoints."""
+    seed: NonNegativeInt | None = None
+    """Seed of the choice of channels, where it is to differ from the run's."""

@@ -105,5 +105,9 @@ class FinetuneConfig(ObjectiveConfig):
     """rakd: weight of the contrast between positions."""
     image_weight: NonNegativeFloat = 10.0
     """CycleGAN's generator finetuned alone: weight of the L1 distance to the original's image."""
+    inherit: bool = True
+    """The cut networks keep the surviving weights; without it they start from new ones: only the plan is handed on."""
     recalibration_images: PositiveInt = 512
     """Training images from which batch-norm statistics are recomputed after the cut."""
+    seed: NonNegativeInt | None = None
+    """Seed of the finetuning, where it is to differ from the run's."""

@@ -12,7 +12,8 @@ MOMENTUM = 0.9
 
 def make_optimizer(agent: nn.Module, config: PruneConfig) -> torch.optim.Optimizer:
     """The optimizer that a configuration asks for."""
-    settings: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+    lr = config.lr if config.agents else config.free_logits_lr
+    settings: dict[str, Any] = {"lr": lr, "weight_decay": config.weight_decay}
     match config.optimizer:
         case "adamw":
             return torch.optim.AdamW(agent.parameters(), **settings)

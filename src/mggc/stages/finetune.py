@@ -16,6 +16,7 @@ from mggc.finetune.online import OnlineDistillation
 from mggc.finetune.recalibrate import recalibrate
 from mggc.finetune.views import Criterion
 from mggc.gan.train import Gan
+from mggc.networks.build import initialize
 from mggc.networks.files import save_network
 from mggc.networks.specs import NetworkSpec
 from mggc.pruning.channels import trace_channels
@@ -46,6 +47,8 @@ def finetune(context: Context) -> None:
     digest = digest_of("finetune", plans_digest, config.finetune.model_dump(), config.runtime.precision)
     if not context.pending(stage, digest):
         return
+    context = context.seeded(config.finetune.seed)  # after the digest, which is of the run
+    config = context.config
     kind = finetuning_kind(context.run)
     if kind == "one direction" and not config.finetune.distillation:
         raise MggcError(NEEDS_DISTILLATION)
@@ -70,7 +73,7 @@ def finetuning_kind(run: RunDir) -> Literal["pix2pix", "cyclegan", "one directio
 
 
 def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, NetworkSpec]]:
-    """Cut generator and discriminator; with CycleGAN the way back as it is."""
+    """Cut generator and discriminator, with or without their weights; with CycleGAN the way back as it is."""
     plans, run = run_plans(context.run), context.run
     networks: dict[Role, nn.Module] = {}
     specs: dict[Role, NetworkSpec] = {}
@@ -85,6 +88,8 @@ def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, N
         elif role == "discriminator":
             table = trace_channels(loaded.network, image_size=context.config.data.image_size)
             networks[role] = cut(loaded.network, table, plans.discriminator)
+        if role in JUDGED and not context.config.finetune.inherit:
+            initialize(networks[role], step_generator(context.config.seed, "from scratch", role))
     return networks, specs
 
 
