@@ -5,12 +5,11 @@ import pytest
 from mggc.metrics.results import Measurement
 from mggc.report.headline import headline
 from mggc.report.labels import (
-    direction,
+    headings_of,
     metric_label,
     number,
     percent,
     quantity,
-    telling,
     times,
     unique_labels,
 )
@@ -55,9 +54,8 @@ def test_metrics_have_names_for_people_and_a_direction() -> None:
     assert metric_label("frechet[swav-r18]") == "Fréchet distance [swav-r18]"
     assert metric_label("neighborhood_preservation@5[f]") == "neighbourhoods preserved, k = 5 [f]"
     assert metric_label("own_metric") == "own metric"
-    found = [direction(name) for name in ("fid_infinity", "ssim", "mean_iou", "own_metric")]
-    assert found == [-1, 1, 1, 0]
-    assert telling(["parameters", "ssim", "fid", "ssim"]) == ["fid", "ssim"]
+    assert headings_of(["fid[f]", "ssim", "own"]) == (["FID ↓", "SSIM ↑", "own"], "f")
+    assert headings_of(["fid[f]", "kid[g]"]) == (["FID [f] ↓", "KID [g] ↓"], "")
 
 
 def test_labels_are_as_long_as_it_takes_to_tell_paths_apart() -> None:

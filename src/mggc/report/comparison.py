@@ -6,8 +6,9 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mggc.errors import MggcError
-from mggc.report.labels import direction, headings_of, number, percent, quantity, telling
+from mggc.report.labels import headings_of, number, percent, quantity
 from mggc.runs.atomic import read_json
+from mggc.stages.comparison.metrics import better, main_metrics
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 KINDS = {"compare": "Comparison", "ablate": "Ablation"}
@@ -92,7 +93,7 @@ class Comparison(_Lenient):
     @property
     def metrics(self) -> list[str]:
         """The metrics that tables and plots show."""
-        return telling(name for group in self.summary for name in group.metrics)
+        return main_metrics(name for group in self.summary for name in group.metrics)
 
     @property
     def failed(self) -> list[CellResult]:
@@ -177,9 +178,9 @@ def _best(comparison: Comparison, budget: str, metric: str) -> float | None:
     """The best mean of a column, where there is more than one and it is known which way is better."""
     groups = [comparison.group(method, budget) for method in comparison.methods]
     means = [group.metrics[metric].mean for group in groups if group is not None and metric in group.metrics]
-    if len(means) < 2 or not direction(metric):
+    if len(means) < 2 or not better(metric):
         return None
-    return max(means) if direction(metric) > 0 else min(means)
+    return max(means) if better(metric) > 0 else min(means)
 
 
 def _statistic(statistic: Statistic | None, best: float | None) -> TableCell:

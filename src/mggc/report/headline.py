@@ -5,8 +5,9 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from mggc.metrics.results import Measurement
-from mggc.report.labels import base_name, direction, metric_label, number, quantity, times
+from mggc.report.labels import metric_label, number, quantity, times
 from mggc.report.tables import Figures, half_interval
+from mggc.stages.comparison.metrics import base_name, better
 
 CLOSENESS = (
     "ssim",
@@ -80,7 +81,7 @@ def _closeness_tiles(runs: Sequence[Mapping[str, Figures]]) -> list[Tile]:
 
 def _closeness_tile(runs: Sequence[Mapping[str, Figures]], name: str) -> Tile:
     figures = [run["compressed"][name] for run in runs]
-    better = {1: " (higher is better)", -1: " (lower is better)", 0: ""}[direction(name)]
+    towards = {1: " (higher is better)", -1: " (lower is better)", 0: ""}[better(name)]
     if len(figures) == 1:
         half = half_interval(figures[0])
         spread = "" if half is None else f"± {number(half, digits=2)}"
@@ -92,7 +93,7 @@ def _closeness_tile(runs: Sequence[Mapping[str, Figures]], name: str) -> Tile:
         detail += f"; ± standard deviation over {len(figures)} seeds"
     elif spread:
         detail += f"; ± 95 % interval over {figures[0].protocol.get('sources')} images"
-    return Tile(number(fmean(_values(figures))), f"{metric_label(name)}{better}", detail, spread)
+    return Tile(number(fmean(_values(figures))), f"{metric_label(name)}{towards}", detail, spread)
 
 
 def _may_lead(figure: Measurement | None) -> bool:

@@ -1,8 +1,10 @@
 """What the page calls things, and how it writes numbers."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
+
+from mggc.stages.comparison.metrics import base_name, better
 
 LABELS = {
     "macs": "multiply-adds, exact",
@@ -35,40 +37,6 @@ LABELS = {
 }
 COSTS = ("macs", "macs_paper", "parameters", "file_size", "latency", "peak_memory")
 """Figures of a network that do not depend on what its images look like."""
-SMALLER_IS_BETTER = {*COSTS, "mean_absolute_error", "l1", "lpips", "fid", "kid", "frechet", "kernel"}
-TELLING = (
-    "mean_iou",
-    "fid",
-    "kid",
-    "frechet",
-    "kernel",
-    "mean_absolute_error",
-    "ssim",
-    "lpips",
-    "ink_iou",
-    "density",
-    "coverage",
-    "neighborhood_preservation",
-)
-"""Metrics that a comparison's tables and plots show, the most telling first; a table beside them has all."""
-LARGER_IS_BETTER = {
-    "ssim",
-    "psnr",
-    "mean_iou",
-    "ink_iou",
-    "pixel_accuracy",
-    "neighborhood_preservation",
-    "density",
-    "coverage",
-    "precision",
-    "recall",
-    "local_distance_correlation",
-}
-
-
-def base_name(metric: str) -> str:
-    """A metric's name without its k and its features: ``frechet`` of ``frechet[swav-r18]``."""
-    return metric.split("[")[0].split("@")[0]
 
 
 def metric_label(metric: str) -> str:
@@ -76,22 +44,6 @@ def metric_label(metric: str) -> str:
     base = base_name(metric)
     rest = metric[len(base) :].replace("@", ", k = ", 1).replace("[", " [", 1)
     return LABELS.get(base, base.replace("_", " ")) + rest
-
-
-def direction(metric: str) -> int:
-    """1 where larger is better, -1 where smaller is, 0 where that is not known."""
-    base = base_name(metric)
-    # Extrapolated or otherwise qualified variants (``fid_infinity``) go the way of the plain one.
-    for names, sign in ((SMALLER_IS_BETTER, -1), (LARGER_IS_BETTER, 1)):
-        if base in names or any(base.startswith(f"{name}_") for name in names):
-            return sign
-    return 0
-
-
-def telling(metrics: Iterable[str]) -> list[str]:
-    """Those of the metrics that a comparison shows, in its order."""
-    known = [metric for metric in dict.fromkeys(metrics) if base_name(metric) in TELLING]
-    return sorted(known, key=lambda metric: TELLING.index(base_name(metric)))
 
 
 def headings_of(metrics: Sequence[str]) -> tuple[list[str], str]:
@@ -104,7 +56,7 @@ def headings_of(metrics: Sequence[str]) -> tuple[list[str], str]:
 
 def arrow(metric: str) -> str:
     """An arrow towards better."""
-    return {1: "↑", -1: "↓", 0: ""}[direction(metric)]
+    return {1: "↑", -1: "↓", 0: ""}[better(metric)]
 
 
 def number(value: float | int | None, *, digits: int = 3) -> str:
@@ -118,7 +70,7 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
 
 
 def quantity(value: float | int | None, unit: str = "") -> str:
-    """A number with a unit, and with a prefix where it is large: 6.05 G, 1.23 MB, 3.45 ms, 37.9 %."""
+    """A number with a unit, and with a prefix where it is large: 6.05 G, 1.23 MB, 3.45 ms."""
     if value is None or not math.isfinite(value):
         return "–"
     if unit == "share":

@@ -17,10 +17,11 @@ from mggc.report.figures_game import LegendEntry, Panel, game_legend, game_panel
 from mggc.report.gallery import Gallery, alike, gallery
 from mggc.report.grid_section import GridSection, SweepSection, grid_section, sweep_section
 from mggc.report.headline import Tile, headline
-from mggc.report.labels import headings_of, number, percent, telling, unique_labels
+from mggc.report.labels import headings_of, number, percent, unique_labels
 from mggc.report.run_section import Pictured, RunSection, run_section, take_pictures
 from mggc.runs.rundir import is_run
 from mggc.stages.both import DIRECTIONS
+from mggc.stages.comparison.metrics import main_metrics
 from mggc.stages.context import Reporter
 
 GRIDS = ("compare.json", "ablate.json")
@@ -164,7 +165,7 @@ def _seed_tiles(runs: list[CollectedRun]) -> list[Tile]:
 
 
 def _glance(runs: list[CollectedRun]) -> TableOfMethods:
-    metrics = telling(name for run in runs for name in run.metrics.get("compressed", {}))[:6]
+    metrics = main_metrics(name for run in runs for name in run.metrics.get("compressed", {}))[:6]
     headings, features = headings_of(metrics)
     columns = ["method", "seeds", "multiply-adds", *headings]
     rows = [

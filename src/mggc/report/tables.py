@@ -5,8 +5,9 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from mggc.metrics.results import Measurement
-from mggc.report.labels import COSTS, base_name, direction, metric_label, number, percent, quantity, times
+from mggc.report.labels import COSTS, metric_label, number, percent, quantity, times
 from mggc.report.protocols import factor_out
+from mggc.stages.comparison.metrics import base_name, better
 
 Figures = Mapping[str, Measurement]
 NBSP = "\N{NO-BREAK SPACE}"
@@ -58,7 +59,7 @@ def _table(metrics: Mapping[str, Figures], wanted: Any) -> MetricTable:
     rows = [
         Row(
             label=metric_label(name),
-            better={1: "higher is better", -1: "lower is better", 0: ""}[direction(name)],
+            better={1: "higher is better", -1: "lower is better", 0: ""}[better(name)],
             original=shown(before),
             compressed=shown(after),
             change=change(name, before, after),
