@@ -113,11 +113,12 @@ def test_several_runs_share_pictures_curves_and_a_table(run: Path, paired_run: P
     assert len([alt for alt in seen.attributes("img", "alt") if alt.startswith("source, ")]) == 3
 
 
+@pytest.mark.parametrize(("old", "new"), [("seed = 0", "seed = 1"), ("[finetune]", "[finetune]\nseed = 1")])
 def test_runs_that_differ_in_their_seed_alone_are_summed_up(
-    run: Path, paired_run: Path, tmp_path: Path
+    run: Path, paired_run: Path, tmp_path: Path, old: str, new: str
 ) -> None:
     config = run / "config.toml"
-    config.write_text(config.read_text().replace("seed = 0", "seed = 1", 1))
+    config.write_text(config.read_text().replace(old, new, 1))
     seen = Seen(report(run, paired_run, out=tmp_path / "page.html"))
     assert "Over all seeds" in seen.text
     assert "± standard deviation over 2 seeds" in seen.text

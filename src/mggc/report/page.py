@@ -148,13 +148,21 @@ def _games(runs: list[CollectedRun]) -> dict[str, Any]:
 
 
 def _by_configuration(runs: list[CollectedRun]) -> list[list[CollectedRun]]:
-    """Runs that differ in nothing but their seed, together."""
+    """Runs that differ in nothing but their seeds, together: the run's, or those of single stages."""
     groups: dict[str, list[CollectedRun]] = {}
     for run in runs:
-        settings = {name: value for name, value in run.settings.items() if name not in ("seed", "runtime")}
+        settings = _without_seeds(run.settings)
         key = json.dumps(settings, sort_keys=True, default=str) if settings else run.label
         groups.setdefault(key, []).append(run)
     return list(groups.values())
+
+
+def _without_seeds(settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_seeds(value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if name not in ("seed", "runtime")
+    }
 
 
 def _seed_tiles(runs: list[CollectedRun]) -> list[Tile]:
