@@ -26,6 +26,7 @@ SUMMARIES = {
     "ablate": "Run the six rows of Table 2: what each part of the method adds.",
     "sweep": "Play the game with several values of one of its settings: the curves of Figure 4.",
     "evaluate": "Measure original and compressed generator, in an existing run.",
+    "report": "Write one HTML file on runs: pictures, costs, metrics, curves and settings.",
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
