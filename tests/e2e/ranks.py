@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mggc.cli import main
-from mggc.stages import finetune, prune, train_gan
+from mggc.stages import baselines, finetune, play, train_gan
 from mggc.stages.context import Context
 from mggc.stages.loop import Stateful, run_updates
 
@@ -31,7 +31,7 @@ def recording(context: Context, stage: Any, key: str, model: Stateful, *rest: An
     path.write_text(digest(model.state_dict()))
 
 
-for module in (train_gan, prune):
+for module in (train_gan, play, baselines):
     module.run_updates = recording  # type: ignore[attr-defined]
 assert finetune.run_training is train_gan.run_training
 main()
