@@ -25,6 +25,7 @@ SUMMARIES = {
     "evaluate": "Measure original and compressed generator, in an existing run.",
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
+    "bench": "Measure networks side by side on this machine: latency, cold start, memory.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
 }
 

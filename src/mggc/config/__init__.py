@@ -22,11 +22,13 @@ from mggc.config.base import (
 from mggc.config.data import DataConfig, NetworkConfig, RuntimeConfig
 from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
+from mggc.config.latency import Backend, LatencyConfig
 from mggc.config.pipeline import CompressConfig
 from mggc.config.prune import PlanMethod, PruneConfig
 from mggc.config.training import FinetuneConfig, ObjectiveConfig, RecoverConfig, ScheduleConfig, TrainConfig
 
 __all__ = [
+    "Backend",
     "Channels",
     "CompressConfig",
     "DataConfig",
@@ -36,6 +38,7 @@ __all__ = [
     "EvaluateConfig",
     "FinetuneConfig",
     "GanMode",
+    "LatencyConfig",
     "MacsConvention",
     "Model",
     "NetworkConfig",
