@@ -21,6 +21,8 @@ from mggc.runs.rundir import RunDir, digest_of
 from mggc.runtime import seed_step
 from mggc.stages.context import Context
 from mggc.stages.find_neighbors import neighbors_digest, run_neighborhoods
+from mggc.stages.latency_budget import resolve_budget
+from mggc.stages.latency_fit import fit_plan
 from mggc.stages.loop import floats, resume, run_updates
 from mggc.stages.networks import generator_table, load_original
 
@@ -43,8 +45,9 @@ def prune(context: Context) -> None:
     """Choose the channels that stay, or continue choosing.
 
     Raises:
-        MggcError: The budget is below what one channel in every group costs.
+        MggcError: The budget is below what one channel in every group costs, or takes.
     """
+    context = resolve_budget(context)
     config, stage = context.config, context.run.stage("prune")
     precision = config.runtime.precision
     digest = prune_digest(context, precision)
@@ -59,6 +62,7 @@ def prune(context: Context) -> None:
         plans = _play(context, digest, table, budget)
     else:
         plans = _baseline(context, counter, budget)
+    plans = plans._replace(generator=fit_plan(context, plans.generator, counter))
     if context.leader:
         macs = round(counter(plans.generator.mask(table)).item())
         write_json(
@@ -103,7 +107,7 @@ def current_plans_digest(context: Context) -> str:
     """
     stage = context.run.stage("prune")
     done = stage.require(f"mggc prune {context.run.path}")
-    return context.require_current(stage, prune_digest(context, done["precision"]))
+    return context.require_current(stage, prune_digest(resolve_budget(context), done["precision"]))
 
 
 def run_plans(run: RunDir) -> Plans:
