@@ -41,8 +41,6 @@ def resolve_budget(context: Context) -> Context:
     record = run_latency(run)
     context.fabric.barrier()  # every process has read what the leader may now change
     if not needs_measuring(config):
-        if record is not None and context.leader:
-            (run.path / RECORD_NAME).unlink(missing_ok=True)
         return context
     made_for = _made_for(run)
     if record is None or record["made_for"] != made_for:
@@ -50,15 +48,18 @@ def resolve_budget(context: Context) -> Context:
             _find(context, made_for)
         context.fabric.barrier()
         record = read_json(run.path / RECORD_NAME)
-    prune = config.prune.model_copy(update={"multiple_of": record["multiple_of"]})
+    prune = config.prune.model_copy(update={"multiple_of": record["multiple_of"], "measured_widths": False})
     resolved = config.model_copy(update={"budget": macs_text(record["macs"]), "prune": prune})
     return replace(context, run=RunDir(run.path, resolved))
 
 
 def run_latency(run: RunDir) -> dict[str, Any] | None:
-    """What was measured for a run's budget; None where that is one of MACs."""
+    """What was measured for a run's budget, be that as given or resolved; None where nothing was."""
     path = run.path / RECORD_NAME
-    return read_json(path) if path.is_file() else None
+    record: dict[str, Any] | None = read_json(path) if path.is_file() else None
+    if record is None or run.config.budget not in (record["budget"], macs_text(record["macs"])):
+        return None
+    return record
 
 
 def measured_budget(config: CompressConfig, original: Subject, counter: MacsCounter) -> dict[str, Any]:
