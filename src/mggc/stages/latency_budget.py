@@ -126,5 +126,5 @@ def found_line(record: dict[str, Any]) -> str:
     share = record["macs"] / record["total_macs"]
     return (
         f"A budget of {record['budget']} is {record['macs']:,} MACs here ({share:.1%} of the original's), in widths that "
-        f"are multiples of {record['multiple_of']} ({record['backend']}, {record['threads']} threads)."
+        f"are multiples of {record['multiple_of']} ({record['backend']}, threads: {record['threads']})."
     )
