@@ -1,4 +1,5 @@
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,8 @@ import torch
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Pretrained files of whoever runs the tests are not for them: figures would depend on what is there.
+    os.environ["MGGC_CACHE"] = str(Path(tempfile.gettempdir()) / f"mggc-test-cache-{os.getpid()}")
     # Two workers with two threads each stall each other; a lone process may use all cores.
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)

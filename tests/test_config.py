@@ -4,6 +4,7 @@ from pydantic import ValidationError
 from mggc import config
 from mggc.budget import macs_text, parse_budget, parse_latency
 from mggc.config import CompressConfig, DataConfig, PruneConfig, ScheduleConfig, Settings
+from mggc.presets import PAPER
 
 ALL_SETTINGS = [
     value for value in vars(config).values() if isinstance(value, type) and issubclass(value, Settings)
@@ -124,3 +125,25 @@ def test_the_game_has_the_papers_numbers_and_the_decided_ones() -> None:
 def test_values_out_of_range_are_refused(settings: type[Settings], values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         settings.model_validate(values)
+
+
+FREE_OF_THE_PAPER = {
+    "free_logits_lr",
+    "initial_spread",
+    "epochs",
+    "updates",
+    "batch_size",
+    "gan_mode",
+    "dropout",
+    "mask_lr",
+    "taylor_batches",
+    "checkpoint_every",
+    "seed",
+}
+"""Settings of other methods, of the data set, or that do not change what is played."""
+
+
+def test_the_published_recipe_names_every_rule_of_the_game() -> None:
+    """So that a default that changes later does not change what --paper means."""
+    assert PAPER["prune"].keys() == PruneConfig.model_fields.keys() - FREE_OF_THE_PAPER
+    CompressConfig.model_validate(PAPER)

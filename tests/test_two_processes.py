@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mggc.baselines.learned import LEARNED
+
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
@@ -22,7 +24,7 @@ def test_two_processes_end_with_the_same_weights(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for training in ("finetune", "cycle", "game"):
+    for training in ("finetune", "online", "cycle", "game", *LEARNED):
         zero, one = (torch.load(tmp_path / f"{training}-{rank}.pt", weights_only=True) for rank in range(2))
         assert zero.keys() == one.keys()
         assert len(zero) > 4

@@ -4,15 +4,23 @@ Writes the parameters that each rank ends with to ``<folder>/<training>-<rank>.p
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 
-from mggc.config import ObjectiveConfig, PruneConfig, RuntimeConfig
+from choice_toys import material
+from mggc.baselines.dmad import Dmad
+from mggc.baselines.gcc import Gcc
+from mggc.baselines.learned import LEARNED
+from mggc.config import ObjectiveConfig, PlanMethod, PruneConfig, RuntimeConfig
+from mggc.finetune.content_texture import ContentAndTexture
 from mggc.finetune.distill import Distillation
+from mggc.finetune.online import OnlineDistillation
 from mggc.gan.cyclegan import CycleGan
 from mggc.gan.pix2pix import Pix2Pix
+from mggc.gan.train import Gan
 from mggc.networks.build import build
 from mggc.networks.specs import PatchSpec, UnetSpec
 from mggc.pruning.channels import trace_channels
@@ -37,27 +45,35 @@ def discriminator(channels: int, seed: int) -> torch.nn.Module:
     return strong_weights(build(PatchSpec(input_channels=channels, ndf=2, layers=2)), seed)
 
 
-def finetune(fabric: Fabric) -> dict[str, torch.Tensor]:
-    teacher = strong_weights(build(GENERATOR))
+def finetune(fabric: Fabric, *, online: bool = False) -> dict[str, torch.Tensor]:
+    teacher, judge = strong_weights(build(GENERATOR)), discriminator(2 * CHANNELS, 2)
     table = trace_channels(teacher, image_size=SIZE)
     student = cut(teacher, table, random_plan(table, 0, share=0.5))
     seed_step(0, "connectors", fabric.global_rank)  # even connectors that start apart end together
     distillation = Distillation(
         student,
         teacher,
-        discriminator(2 * CHANNELS, 2),
+        judge,
         torch.zeros(2, CHANNELS, SIZE, SIZE),
         fabric,
-        model="pix2pix",
+        criterion=ContentAndTexture(50.0, 100.0, root=True),
         conditional=True,
-        content_weight=50.0,
-        texture_weight=100.0,
+        online=online,
     )
     gan = Pix2Pix(student, discriminator(2 * CHANNELS, 3), ObjectiveConfig(), fabric, teacher=distillation)
-    for step in range(3):
-        gan.update(*batch(step, fabric.global_rank))
     networks = {"g": gan.generator, "d": gan.adversary.network, "connectors": distillation}
+    both: Gan = gan
+    if online:
+        taught = Pix2Pix(teacher, judge, ObjectiveConfig(), fabric)
+        both = OnlineDistillation(taught, gan)
+        networks |= {"teacher": taught.generator, "judge": taught.adversary.network}
+    for step in range(3):
+        both.update(*batch(step, fabric.global_rank))
     return {f"{key}.{n}": p for key, net in networks.items() for n, p in enumerate(net.parameters())}
+
+
+def finetune_online(fabric: Fabric) -> dict[str, torch.Tensor]:
+    return finetune(fabric, online=True)
 
 
 def cycle(fabric: Fabric) -> dict[str, torch.Tensor]:
@@ -96,9 +112,31 @@ def play(fabric: Fabric) -> dict[str, torch.Tensor]:
     return parameters | heard | plan
 
 
+def choose(method: PlanMethod, fabric: Fabric) -> dict[str, torch.Tensor]:
+    seed_step(0, method)
+    generator, judge = strong_weights(build(GENERATOR)), discriminator(2 * CHANNELS, 2)
+    given = material(generator, judge, size=SIZE, share=0.3, updates=4, fabric=fabric)
+    chooser = LEARNED[method](given)
+    for step in range(4):
+        chooser.step(*batch(step, fabric.global_rank))
+    plan, d_plan = chooser.plans()
+    weights = {f"{key}.{n}": p for key, net in enumerate(given[:2]) for n, p in enumerate(net.parameters())}
+    masks = {"plan": plan.mask(given.counter.table), "d_plan": d_plan.mask(given.discriminator_table)}
+    return weights | masks | {f"mask.{n}": tensor for n, tensor in enumerate(_masks(chooser))}
+
+
+def _masks(chooser: object) -> list[torch.Tensor]:
+    if isinstance(chooser, Gcc):
+        assert chooser.teacher_gap is not None
+        return [chooser.gates.alpha, chooser.teacher_gap]
+    return [chooser.mask.theta] if isinstance(chooser, Dmad) else []
+
+
 def main(folder: Path) -> None:
     fabric = make_fabric(RuntimeConfig(device="cpu", devices=2))
-    for name, train in {"finetune": finetune, "cycle": cycle, "game": play}.items():
+    trainings = {"finetune": finetune, "online": finetune_online, "cycle": cycle, "game": play}
+    trainings |= {method: partial(choose, method) for method in LEARNED}
+    for name, train in trainings.items():
         result = {key: value.detach() for key, value in train(fabric).items()}
         torch.save(result, folder / f"{name}-{fabric.global_rank}.pt")
 

@@ -1,5 +1,7 @@
 """Configurations with a name."""
 
+from typing import Any
+
 from mggc.config import (
     CompressConfig,
     DataConfig,
@@ -10,6 +12,41 @@ from mggc.config import (
     PruneConfig,
     TrainConfig,
 )
+
+# `--paper`: the published recipe, whatever the defaults have become. Settings that the paper leaves open (optimizer and
+# learning rate of the agents, τ, the offset, norms) are those of the authors' earlier code and of docs/method.md.
+PAPER: dict[str, dict[str, Any]] = {
+    "prune": {
+        "method": "game",
+        "neighbors": 5,
+        "lambda1": 3.0,
+        "lambda2": 0.1,
+        "tau": 0.4,
+        "tau_end": None,
+        "offset": -3.0,
+        "agents": True,
+        "feedback": True,
+        "prune_discriminator": True,
+        "lr": 1e-3,
+        "weight_decay": 1e-3,
+        "optimizer": "adamw",
+        "cost_scaling": 0.0,
+        "tightening": 0.0,
+        "relaxed": False,
+        "masks_per_update": 1,
+        "discriminator_noise": True,
+        "pairing": "source",
+        "initial": "constant",
+        "decode": "last",
+        "floor": 0.0,
+        "generator_norm": "batch",
+        "discriminator_norm": "batch",
+        "multiple_of": 1,
+        "drop_blocks": False,
+    },
+    "encode": {"method": "swav"},
+    "finetune": {"distillation": True, "distiller": "mggc", "inherit": True},
+}
 
 DEMO_ENCODER = EncodeConfig(
     width=16,

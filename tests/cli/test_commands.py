@@ -419,3 +419,12 @@ def test_both_directions_of_a_cyclegan_are_shown_and_printed(capsys: Capture, tm
         assert_is_a_result(found, 0.3)
         assert found["run"] == str(tmp_path / "runs" / direction)
         assert f"{direction}, test split" in shown.err
+
+
+def test_the_published_recipe_lies_below_what_the_user_sets(
+    capsys: Capture, tmp_path: Path, pairs: Path
+) -> None:
+    config = write_config(tmp_path / "my.toml", tiny_settings("pix2pix", prune={"updates": 5, "tau": 0.7}))
+    arguments = ("compress", pairs, "--config", config, "--prune.relaxed", "--paper", "--dry-run", "--json")
+    prune = mggc(capsys, *arguments).json["config"]["prune"]
+    assert (prune["lambda1"], prune["tau"], prune["relaxed"]) == (3.0, 0.7, True)

@@ -40,6 +40,31 @@ def test_without_a_terminal_a_stage_prints_its_last_step_on_stderr(capsys: Captu
     assert second == "Warning: look here."
 
 
+def test_the_same_stage_of_the_next_of_several_runs_has_a_clock_of_its_own(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([0.0, 100.0, 200.0, 215.0, 260.0])
+    monkeypatch.setattr("mggc.cli.console.time.monotonic", lambda: next(seconds))
+    with ConsoleReporter() as reporter:
+        for step in (1, 4, 1, 2, 4):
+            reporter.progress(Progress("prune", step, 4, {}))
+    lines = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        ["prune", "4/4", "100", "s"],
+        ["prune", "2/4", "30", "s", "left"],
+        ["prune", "4/4", "60", "s"],
+    ]
+
+
+def test_on_a_terminal_the_next_run_s_stage_starts_the_bar_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with ConsoleReporter() as reporter:
+        for step, total in ((3, 4), (4, 4), (1, 5), (2, 5)):
+            reporter.progress(Progress("prune", step, total, {}))
+        (bar,) = reporter.bars.tasks
+    assert (bar.completed, bar.total) == (2, 5)
+
+
 def test_only_the_first_of_several_processes_speaks(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     with ConsoleReporter() as reporter:

@@ -140,3 +140,16 @@ def test_a_wrapped_network_cannot_be_saved(tmp_path):
     encoder = wrap_encoder(nn.Flatten(), "pixels", image_size=4)
     with pytest.raises(ValueError, match="pixels"):
         save_encoder(encoder, tmp_path)
+
+
+def test_pixels_are_an_encoder_too(tmp_path):
+    encoder = build_encoder(encoder_spec(EncodeConfig(method="pixels"), data_image_size=256))
+    assert (encoder.name, encoder.dim) == ("pixels-32", 3 * 32 * 32)
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert torch.equal(encoder(images), images.flatten(1))
+    save_encoder(encoder, tmp_path)
+    assert torch.equal(load_encoder(tmp_path)(images), images.flatten(1))
+
+
+def test_an_untrained_encoder_says_so_by_its_name():
+    assert encoder_spec(EncodeConfig(method="random", width=16), data_image_size=64).name == "random-r18-w16"

@@ -1,12 +1,19 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from mggc.errors import MggcError
-from mggc.metrics import InceptionFeatures, load_inception
+from mggc.metrics import (
+    InceptionFeatures,
+    extract_features,
+    frechet_distance,
+    kernel_distance,
+    load_inception,
+)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +137,42 @@ def test_features_do_not_depend_on_the_batch(network, images):
 def test_grey_images_are_seen_in_three_equal_channels(network, images):
     grey = images[:1, :1]
     torch.testing.assert_close(network(grey), network(grey.repeat(1, 3, 1, 1)))
+
+
+def textbook_fid(real: np.ndarray, fake: np.ndarray) -> float:
+    """|μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (√Σ₁ Σ₂ √Σ₁)^½) with roots of eigenvalues: whole 2,048 × 2,048 covariances."""
+    first, second = np.cov(real, rowvar=False), np.cov(fake, rowvar=False)
+    values, vectors = np.linalg.eigh(first)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    overlap = np.sqrt(np.linalg.eigvalsh(root @ second @ root).clip(0)).sum()
+    difference = real.mean(0) - fake.mean(0)
+    return float(difference @ difference + np.trace(first) + np.trace(second) - 2 * overlap)
+
+
+def textbook_kid(real: np.ndarray, fake: np.ndarray) -> float:
+    def kernel(x: np.ndarray, y: np.ndarray) -> float:
+        return float((x @ y / len(x) + 1) ** 3)
+
+    n = len(real)
+    pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
+    same = sum(kernel(real[i], real[j]) + kernel(fake[i], fake[j]) for i, j in pairs)
+    return (same - 2 * sum(kernel(real[i], fake[j]) for i, j in pairs)) / len(pairs)
+
+
+@pytest.mark.slow
+def test_fid_and_kid_of_images_equal_the_slow_network_and_the_textbook(network):
+    generator = torch.Generator().manual_seed(2)
+    real = torch.randint(256, (4, 3, 32, 32), generator=generator).to(torch.uint8)
+    fake = (real // 2 + torch.randint(90, real.shape, generator=generator)).to(torch.uint8)
+    slow = SlowInception(network.state_dict())
+    found, expected = [], []
+    for images in (real, fake):
+        found.append(extract_features(network, images, batch_size=3))
+        expected.append(slow.features(images.float() / 127.5 - 1).double().numpy())
+    fid, kid = textbook_fid(*expected), textbook_kid(*expected)
+    assert fid > 0.1
+    assert frechet_distance(*found) == pytest.approx(fid, abs=1e-3, rel=1e-4)
+    assert kernel_distance(*found) == pytest.approx(kid, abs=1e-3, rel=1e-4)
 
 
 def test_images_with_other_channels_are_refused(network):

@@ -17,6 +17,7 @@ from mggc.pruning import game as game_module
 from mggc.pruning.agents import silence
 from mggc.pruning.channels import trace_channels
 from mggc.pruning.game import Game, GameStep, Player, decode_discriminator, freeze
+from mggc.pruning.initial import initial_logits
 from mggc.pruning.macs import count_macs
 from mggc.pruning.masks import keep_probability
 from mggc.runtime import seed_step
@@ -82,6 +83,14 @@ SWITCHES = {
     "baseline": PruneConfig(agents=False, feedback=False, prune_discriminator=False),
     "running statistics": PruneConfig(generator_norm="running", discriminator_norm="running"),
     "dropout": PruneConfig(dropout=True),
+    "adam": PruneConfig(optimizer="adam"),
+    "sgd": PruneConfig(optimizer="sgd", lr=0.1),
+    "cost scaling": PruneConfig(cost_scaling=0.5),
+    "relaxed": PruneConfig(relaxed=True, tau_end=0.1),
+    "several masks": PruneConfig(masks_per_update=2),
+    "quiet discriminator": PruneConfig(discriminator_noise=False),
+    "blind": PruneConfig(pairing="blind"),
+    "averaged": PruneConfig(decode="average"),
 }
 
 
@@ -135,7 +144,7 @@ def test_the_losses_are_those_of_eq_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(game_module, "_descend", lambda fabric, player, loss: descended.append(loss.detach()))
     quiet = silence(torch.empty(0))
     torch.manual_seed(3)
-    v_d, v_g = (player.sample(player.choose(quiet)).detach() for player in (game.d, game.g))
+    v_d, v_g = (player.sample(player.choose(quiet), tau=0.4).counted.detach() for player in (game.d, game.g))
     torch.manual_seed(3)
     record = game.step(source, neighbor)
     with torch.no_grad():
@@ -303,3 +312,108 @@ def test_other_networks_play_too() -> None:
     discriminator = strong_weights(build(PatchSpec(input_channels=2, ndf=4, layers=1, norm="instance")))
     game = make_game(conditional=False, gan_mode="lsgan", networks=(generator, discriminator))
     assert all(torch.isfinite(record.generator_loss) for record in play(game, range(2)))
+
+
+def test_several_masks_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = make_game(PruneConfig(masks_per_update=3, generator_norm="running", discriminator_norm="running"))
+    source, neighbor = images(2, 1, SIZE, SIZE), images(2, 2, SIZE, SIZE, seed=5)
+    quiet = silence(torch.empty(0))
+    g_choice, d_choice = game.g.choose(quiet), game.d.choose(quiet)
+    losses = []
+    torch.manual_seed(3)
+    for _ in range(3):
+        v_d, v_g = (
+            player.sample(choice, tau=0.4) for player, choice in ((game.d, d_choice), (game.g, g_choice))
+        )
+        with torch.no_grad():
+            fake = game.g.masked(source, v_g.counted.detach())
+            losses.append(-game.d.masked(torch.cat([source, fake], 1), v_d.counted.detach()).mean())
+    torch.manual_seed(3)
+    record = game.step(source, neighbor)
+    torch.testing.assert_close(record.generator_loss, torch.stack(losses).mean())
+
+
+def test_the_pairing_decides_what_lies_beside_a_neighbor_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, neighbor, own = (
+        images(2, 1, SIZE, SIZE),
+        images(2, 2, SIZE, SIZE, seed=5),
+        images(2, 1, SIZE, SIZE, seed=6),
+    )
+    for pairing, on_real, on_fake in (
+        ("source", source, source),
+        ("own", own, source),
+        ("blind", torch.zeros_like(source), torch.zeros_like(source)),
+    ):
+        game = make_game(PruneConfig(pairing=pairing))  # type: ignore[arg-type]
+        seen: list[Tensor] = []
+        game.d.masked.network.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        game.step(source, neighbor, own)
+        assert [
+            torch.equal(pair[:, :1], beside)
+            for pair, beside in zip(seen, (on_real, on_fake, on_fake), strict=True)
+        ] == [True] * 3
+        assert torch.equal(seen[0][:, 1:], neighbor)
+    with pytest.raises(ValueError, match="neighbor_source"):
+        make_game(PruneConfig(pairing="own")).step(source, neighbor)
+
+
+def test_the_average_is_of_the_second_half() -> None:
+    game = make_game(PruneConfig(decode="average"))
+    said = []
+    for step in range(4):
+        peers = game.d_embedding
+        said.append(game.g.choose(peers).logits.detach())
+        seed_step(0, "game", step)
+        game.step(images(2, 1, SIZE, SIZE), images(2, 2, SIZE, SIZE), progress=(step + 1) / 4)
+    torch.testing.assert_close(game.logits()[0], (said[2] + said[3]) / 2)
+
+
+def test_a_tightening_budget_asks_for_little_at_first() -> None:
+    game = make_game(PruneConfig(tightening=0.5), share=0.2)
+    source, neighbor = images(2, 1, SIZE, SIZE), images(2, 2, SIZE, SIZE)
+    early = game.step(source, neighbor, progress=0.0)
+    assert early.budget_penalty == 0
+    late = game.step(source, neighbor, progress=0.5)
+    torch.testing.assert_close(late.budget_penalty, torch.log(late.macs / game.budget))
+
+
+def test_cost_scaling_changes_gradients_and_no_value() -> None:
+    plain, scaled = (
+        make_game(PruneConfig(optimizer="sgd")),
+        make_game(PruneConfig(optimizer="sgd", cost_scaling=1.0)),
+    )
+    (one,), (other,) = play(plain, range(1)), play(scaled, range(1))
+    torch.testing.assert_close(one.macs, other.macs)
+    torch.testing.assert_close(one.generator_loss, other.generator_loss)
+    scale = scaled._gradient_scale
+    for group, head, scaled_head in zip(
+        plain.g.table.groups,
+        plain.g.agent.module.heads,
+        scaled.g.agent.module.heads,
+        strict=True,
+    ):
+        expected = head.weight.grad * scale[group.offset : group.offset + group.size, None]
+        torch.testing.assert_close(scaled_head.weight.grad, expected)
+
+
+def test_the_game_starts_where_it_is_told() -> None:
+    generator, discriminator = make_networks()
+    table = trace_channels(generator, image_size=SIZE, input_channels=1)
+    initial = initial_logits(torch.rand(table.prunable) + 0.1, table, offset=-3.0, spread=1.0, by_group=True)
+    seed_step(0, "agents")
+    game = Game(
+        generator,
+        discriminator,
+        table,
+        trace_channels(discriminator, image_size=SIZE),
+        PruneConfig(),
+        cpu_fabric(),
+        budget=int(0.3 * count_macs(generator, SIZE)),
+        convention="exact",
+        conditional=True,
+        gan_mode="hinge",
+        initial=initial,
+    )
+    said = game.g.choose(silence(torch.empty(0))).logits
+    plain = make_game().g.choose(silence(torch.empty(0))).logits
+    torch.testing.assert_close(said - initial, plain + 3)

@@ -1,62 +1,26 @@
 """The game on a toy with a known answer: one half of the channels is useless, and the agent drops it."""
 
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from asserts import assert_same
+from choice_toys import SIZE, Difference, TwoHalves, room_for_one_half
 from mggc.config import PruneConfig
 from mggc.pruning.channels import trace_channels
 from mggc.pruning.game import Game
-from mggc.pruning.macs import MacsCounter
 from mggc.pruning.masks import keep_probability
 from mggc.runtime import seed_step
+from mggc.stages.play import rules
 from toys import cpu_fabric, images
 
-SIZE, UPDATES = 8, 250
+UPDATES = 250
 
 
-class TwoHalves(nn.Module):
-    """Copies the image through the channels of ``used``; those of ``useless`` are computed and then ignored."""
-
-    def __init__(self, *, useless_first: bool) -> None:
-        super().__init__()
-        names = ("useless", "used") if useless_first else ("used", "useless")
-        for name in names:
-            self.add_module(name, nn.Conv2d(1, 8, 1, bias=False))
-        self.out = nn.Conv2d(16, 1, 1, bias=False)
-        signs = torch.tensor([1.0, -1.0] * 4)
-        with torch.no_grad():
-            self.used.weight.copy_(signs[:, None, None, None])
-            self.useless.weight.copy_(signs[:, None, None, None])
-            # x = relu(x) - relu(-x), four times over.
-            self.out.weight.copy_(torch.cat([signs / 4, torch.zeros(8)])[None, :, None, None])
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = torch.cat([self.used(images), self.useless(images)], dim=1)
-        return self.out(torch.relu(features))  # type: ignore[no-any-return]
-
-
-class Difference(nn.Module):
-    """Sees source and image and says 1 - 30 · |source - image|."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.compare, self.judge = nn.Conv2d(2, 2, 1, bias=False), nn.Conv2d(2, 1, 1)
-        with torch.no_grad():
-            self.compare.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]])[:, :, None, None])
-            self.judge.weight.fill_(-30.0)
-            self.judge.bias.fill_(1.0)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.judge(torch.relu(self.compare(images)))  # type: ignore[no-any-return]
-
-
-def play_toy(seed: int, config: PruneConfig) -> Game:
+def play_toy(
+    seed: int, config: PruneConfig, *, updates: int = UPDATES, neighbor: Tensor | None = None
+) -> Game:
     generator, discriminator = TwoHalves(useless_first=seed % 2 == 1), Difference()
     table = trace_channels(generator, image_size=SIZE)
-    # Room for all useful channels and for the one of the other group that has to stay.
-    room = torch.ones(16)
-    room[9:] = 0
     seed_step(seed, "agents")
     game = Game(
         generator,
@@ -65,15 +29,15 @@ def play_toy(seed: int, config: PruneConfig) -> Game:
         trace_channels(discriminator, image_size=SIZE),
         config,
         cpu_fabric(),
-        budget=round(MacsCounter(table)(room).item()),
+        budget=room_for_one_half(generator),
         convention="exact",
         conditional=True,
         gan_mode="hinge",
     )
-    for step in range(UPDATES):
+    for step in range(updates):
         seed_step(seed, "game", step)
         source = images(4, 1, SIZE, SIZE, seed=1000 * seed + step)
-        game.step(source, source)
+        game.step(source, source if neighbor is None else neighbor)
     return game
 
 
@@ -88,3 +52,21 @@ def test_the_agent_drops_the_useless_channels(seed: int, agents: bool) -> None:
     assert pieces["used"].min() > pieces["useless"].max()
     if agents:
         assert pieces["used"].min() > 0.5 > pieces["useless"].max()
+
+
+@pytest.mark.parametrize(("lr", "meets"), [(PruneConfig().free_logits_lr, True), (PruneConfig().lr, False)])
+def test_free_logits_meet_the_budget_at_their_own_learning_rate_and_not_at_the_agents(
+    lr: float, meets: bool
+) -> None:
+    config = PruneConfig(agents=False, prune_discriminator=False, free_logits_lr=lr)
+    game = play_toy(0, config)
+    macs = game.counter((keep_probability(game.logits()[0]) > 0.5).float())
+    assert bool(macs <= game.budget) is meets
+
+
+def test_neighbours_play_no_part_for_free_logits_against_a_whole_discriminator() -> None:
+    config = rules(PruneConfig(method="free_logits"))
+    assert not any((config.agents, config.feedback, config.prune_discriminator))
+    games = [play_toy(0, config, updates=5, neighbor=images(4, 1, SIZE, SIZE, seed=n)) for n in range(2)]
+    assert_same(games[0].g.agent.state_dict(), games[1].g.agent.state_dict())
+    assert rules(PruneConfig()) == PruneConfig()

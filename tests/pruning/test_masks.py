@@ -33,7 +33,7 @@ def test_at_a_logit_of_minus_three_the_keep_probability_is_0_951() -> None:
 def test_sampled_shares_are_the_keep_probability(logit: float) -> None:
     torch.manual_seed(0)
     draws = 200_000
-    mask = sample_mask(torch.full((draws,), logit), table_of(draws), tau=0.4)
+    mask = sample_mask(torch.full((draws,), logit), table_of(draws), tau=0.4).counted
     expected = math.exp(-math.exp(logit))
     assert mask.mean().item() == pytest.approx(expected, abs=5 * math.sqrt(expected * (1 - expected) / draws))
 
@@ -51,7 +51,7 @@ def test_a_larger_logit_keeps_less() -> None:
     """The sign of Eq. 3: v = round(sigmoid(-(o + g) / τ))."""
     logits = torch.tensor([-30.0, 30.0])
     torch.manual_seed(0)
-    assert sample_mask(logits, table_of(2), tau=0.4).tolist() == [1, 0]
+    assert sample_mask(logits, table_of(2), tau=0.4).counted.tolist() == [1, 0]
     assert (keep_probability(torch.linspace(-5, 3, 30)).diff() < 0).all()
 
 
@@ -59,7 +59,7 @@ def test_the_gradient_is_the_slope_of_the_sigmoid() -> None:
     logits = torch.linspace(-3, 3, 40, requires_grad=True)
     weights = torch.linspace(1, 2, 40)
     torch.manual_seed(1)
-    mask = sample_mask(logits, table_of(40), tau=0.4)
+    mask = sample_mask(logits, table_of(40), tau=0.4).counted
     (weights * mask).sum().backward()
     torch.manual_seed(1)
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_masks_are_exactly_zero_or_one_and_no_group_is_empty(
 ) -> None:
     table = table_of(*sizes)
     torch.manual_seed(seed)
-    mask = sample_mask(level + torch.randn(table.prunable), table, tau=0.4)
+    mask = sample_mask(level + torch.randn(table.prunable), table, tau=0.4).counted
     assert set(mask.tolist()) <= {0.0, 1.0}
     assert all(piece.sum() >= 1 for piece in table.split(mask))
 
@@ -89,7 +89,7 @@ def test_of_a_group_that_nobody_wants_the_best_channel_stays(level: float) -> No
     """At such logits every probability rounds to zero; one channel is still the likeliest."""
     logits = torch.tensor([level + 300, level + 100, level, level + 200, -100.0])
     torch.manual_seed(0)
-    assert sample_mask(logits, table_of(4, 1), tau=0.4).tolist() == [0, 0, 1, 0, 1]
+    assert sample_mask(logits, table_of(4, 1), tau=0.4).counted.tolist() == [0, 0, 1, 0, 1]
 
 
 def test_only_empty_groups_are_rescued_by_their_best_channel_and_ties_by_the_first() -> None:
@@ -99,12 +99,33 @@ def test_only_empty_groups_are_rescued_by_their_best_channel_and_ties_by_the_fir
     assert mask.sum() == 1
 
 
+def test_without_noise_the_likelier_half_is_kept() -> None:
+    logits = torch.linspace(-3, 3, 61)
+    mask = sample_mask(logits, table_of(61), tau=0.4, noise=False).counted
+    assert torch.equal(mask, (keep_probability(logits) > 0.5).float())
+
+
+def test_a_relaxed_mask_is_played_soft_and_counted_hard() -> None:
+    logits = torch.linspace(-3, 3, 40, requires_grad=True)
+    torch.manual_seed(1)
+    hard = sample_mask(logits, table_of(40), tau=0.4)
+    torch.manual_seed(1)
+    soft = sample_mask(logits, table_of(40), tau=0.4, relaxed=True)
+    assert torch.equal(hard.played, hard.counted)
+    assert torch.equal(soft.counted, hard.counted)
+    assert torch.equal(soft.played.round(), soft.counted)
+    assert ((soft.played > 0.01) & (soft.played < 0.99)).any()
+    (gradient,) = torch.autograd.grad(soft.played.sum(), logits, retain_graph=True)
+    (straight,) = torch.autograd.grad(soft.counted.sum(), logits)
+    assert torch.equal(gradient, straight)
+
+
 def test_masks_are_a_function_of_the_seed() -> None:
     table, logits = table_of(50, 50), torch.zeros(100)
 
     def draw(seed: int) -> Tensor:
         torch.manual_seed(seed)
-        return sample_mask(logits, table, tau=0.4)
+        return sample_mask(logits, table, tau=0.4).counted
 
     assert torch.equal(draw(3), draw(3))
     assert not torch.equal(draw(3), draw(4))

@@ -91,3 +91,10 @@ def test_sources_of_another_size_are_brought_to_the_teacher_images() -> None:
     large = ArrayImages(torch.full((IMAGES, 1, 9, 11), 128, dtype=torch.uint8), [*"abcdefg"])
     one = next(rounds(large, teachers(), NEIGHBORS, batch_size=2, seed=0, flip=False))
     assert one.source.shape == one.neighbor.shape == (2, 1, SIZE, SIZE)
+
+
+def test_a_neighbours_own_source_is_the_one_it_was_made_from() -> None:
+    for one in some(30, neighbor_sources=True, flip=True):
+        assert one.neighbor_source is not None
+        assert torch.equal(one.neighbor_source, one.neighbor)
+    assert some(1)[0].neighbor_source is None

@@ -12,7 +12,9 @@ from mggc.stages.single import run_stage
 from pipeline_toys import few_letters, tiny_config, write_domains, write_pairs
 
 PAIRED = {"mean_absolute_error", "ssim", "psnr"}
-COSTS = {"macs", "macs_paper", "parameters", "file_size", "latency"}
+COSTS = {"macs", "macs_paper", "parameters", "file_size", "latency", "peak_memory"}
+OF_SETS = {"frechet", "kernel", "density", "coverage", "precision", "recall"}
+OF_NEIGHBORS = {"neighborhood_preservation@2", "local_distance_correlation@2"}
 
 
 def test_every_figure_says_how_it_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,10 +22,10 @@ def test_every_figure_says_how_it_was_measured(tmp_path: Path, monkeypatch: pyte
     compress_run(tiny_config("pix2pix"), tmp_path)
     figures = run_metrics(RunDir.open(tmp_path))
     assert figures.keys() == {"original", "compressed"}
-    features = {f"{name}[swav-r18-w4]" for name in ("frechet", "kernel", "density", "coverage")}
+    features = {f"{name}[swav-r18-w4]" for name in OF_SETS}
     shared = PAIRED | COSTS | features | {"mean_iou", "ink_iou"}
     assert figures["original"].keys() == shared
-    assert figures["compressed"].keys() == shared | {"neighborhood_preservation@2[swav-r18-w4]"}
+    assert figures["compressed"].keys() == shared | {f"{name}[swav-r18-w4]" for name in OF_NEIGHBORS}
     for name, figure in figures["compressed"].items():
         assert figure.value is not None
         if name not in COSTS:

@@ -12,7 +12,7 @@ from mggc.stages.loop import run_updates
 from mggc.stages.source import GeneratorSource
 from pipeline_toys import few_letters, leftovers, results, tiny_config, write_generator, write_pairs
 
-STAGES_WITH_UPDATES = ("train_gan", "recover", "encode", "prune")
+STAGES_WITH_UPDATES = ("train_gan", "recover", "encode", "play", "baselines")
 LIFE = 3
 
 

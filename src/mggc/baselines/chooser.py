@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from mggc.config import GanMode, PruneConfig
+from mggc.config import GanMode, ObjectiveConfig, PruneConfig
 from mggc.gan.pairs import Source, Target
 from mggc.pruning.macs import MacsCounter
 from mggc.pruning.plan import ChannelPlan
@@ -32,6 +32,8 @@ class Material(NamedTuple):
     seed: int
     updates: int
     """Updates that the stage will make in all, for schedules."""
+    objective: ObjectiveConfig = ObjectiveConfig()
+    """Learning rate and loss weights that the original was trained with, for baselines that train weights along."""
 
 
 @runtime_checkable

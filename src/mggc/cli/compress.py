@@ -1,20 +1,24 @@
 """``mggc compress``: the whole pipeline."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from mggc.cli.options import ConfigOption, DataArg, DryRunOption, ForceOption, JsonOption, OutOption
+from mggc.cli.options import (
+    ConcatOrderOption,
+    ConfigOption,
+    DataArg,
+    DryRunOption,
+    ForceOption,
+    GeneratorOption,
+    JsonOption,
+    OutOption,
+    PaperOption,
+    UnetDropoutOption,
+    WeightsOption,
+)
 from mggc.config import CompressConfig
-
-GeneratorOption = Annotated[
-    str | None,
-    Parameter(
-        name="--generator",
-        help="What to compress: a run, a weights file, or package.module:function; trained first when absent.",
-    ),
-]
 
 
 def compress_command(
@@ -23,14 +27,10 @@ def compress_command(
     *,
     settings: Annotated[CompressConfig, Parameter(name="*")] = CompressConfig(),
     generator: GeneratorOption = None,
-    weights: Annotated[Path | None, Parameter(help="Weights file of a factory given as --generator.")] = None,
-    unet_dropout: Annotated[
-        bool | None, Parameter(help="Whether an imported U-Net was trained with dropout; by default it was.")
-    ] = None,
-    concat_order: Annotated[
-        Literal["skip_first", "decoder_first"],
-        Parameter(help="decoder_first for imported U-Nets trained before 22 September 2017."),
-    ] = "skip_first",
+    weights: WeightsOption = None,
+    unet_dropout: UnetDropoutOption = None,
+    concat_order: ConcatOrderOption = "skip_first",
+    paper: PaperOption = False,
     out: OutOption = Path("runs/compress"),
     config: ConfigOption = None,
     dry_run: DryRunOption = False,
@@ -42,12 +42,14 @@ def compress_command(
     Trains the original when no generator is given, then learns neighbourhoods, prunes, finetunes and evaluates.
     """
     from mggc.cli.running import compress_and_show, compress_both_and_show, dry_run_and_show
+    from mggc.presets import PAPER
     from mggc.runs.settings import merge, read_toml, validate_config
     from mggc.stages.source import GeneratorSource
 
     file = read_toml(config) if config else {}
     merged = validate_config(
-        merge(file, settings, {"data": {"data": data}}), source=str(config or "command line")
+        merge(PAPER if paper else {}, file, settings, {"data": {"data": data}}),
+        source=str(config or "command line"),
     )
     source = None
     if generator is not None:

@@ -62,7 +62,10 @@ class ConsoleReporter:
             return
         if progress.stage not in self._tasks:
             self._tasks[progress.stage] = self.bars.add_task(progress.stage, total=progress.total, values="")
-        self.bars.update(self._tasks[progress.stage], completed=progress.step, values=values)
+        task = self._tasks[progress.stage]
+        if progress.step < self.bars.tasks[task].completed:  # the same stage of the next of several runs
+            self.bars.reset(task, total=progress.total)
+        self.bars.update(task, completed=progress.step, values=values)
 
     def message(self, text: str) -> None:
         """Print a line above the bars."""
@@ -75,6 +78,8 @@ class ConsoleReporter:
         if progress.step < progress.total and now - self._printed.get(progress.stage, begun) < PLAIN_SECONDS:
             return
         self._printed[progress.stage] = now
+        if progress.step == progress.total:  # another run's stage of this name begins anew
+            del self._started[progress.stage], self._printed[progress.stage]
         done = progress.step - first
         left = (now - begun) / done * (progress.total - progress.step) if done > 0 else 0.0
         remaining = f"{left:4.0f} s left" if progress.step < progress.total else f"{now - begun:4.0f} s"

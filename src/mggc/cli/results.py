@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from mggc.cli.console import quantity, table_of
+from mggc.runs.rundir import RunDir
 from mggc.stages.compress import CompressResult
 
 LABELS = {
@@ -11,13 +12,34 @@ LABELS = {
     "parameters": "parameters",
     "file_size": "file size, bytes",
     "latency": "CPU latency, ms (PyTorch, one image)",
+    "peak_memory": "peak memory of activations, bytes",
     "mean_absolute_error": "mean absolute error ↓",
     "ssim": "SSIM ↑",
     "psnr": "PSNR, dB ↑",
     "mean_iou": "mean IoU, ink and background ↑",
     "ink_iou": "IoU of ink ↑",
 }
-ARROWS = {"frechet": "↓", "kernel": "↓", "density": "↑", "coverage": "↑", "neighborhood_preservation": "↑"}
+"""Rows of the table, costs first; figures that are not here follow in the order of the file."""
+NAMES = {
+    "frechet": "Fréchet distance ↓",
+    "frechet_infinity": "Fréchet distance of infinitely many ↓",
+    "kernel": "kernel distance ↓",
+    "fid": "FID ↓",
+    "fid_infinity": "FID∞ ↓",
+    "kid": "KID ↓",
+    "lpips": "LPIPS ↓",
+    "density": "density ↑",
+    "coverage": "coverage ↑",
+    "precision": "precision ↑",
+    "recall": "recall ↑",
+    "neighborhood_preservation": "neighbours kept ↑",
+    "local_distance_correlation": "rank correlation of neighbours' distances ↑",
+    "mean_iou": "mean IoU ↑",
+    "pixel_accuracy": "pixel accuracy ↑",
+    "ceiling_mean_iou": "mean IoU of real images (ceiling)",
+    "ceiling_pixel_accuracy": "pixel accuracy of real images (ceiling)",
+}
+"""Figures that name in brackets what judged, and after an @ how many neighbours."""
 
 
 def results_table(result: CompressResult, *, heading: str = "Original and compressed") -> Table:
@@ -34,13 +56,18 @@ def results_table(result: CompressResult, *, heading: str = "Original and compre
         ]
         for name in names
     ]
-    return table_of(f"{heading}, test split", ["", "original", "compressed", "ratio"], rows)
+    split = RunDir.open(result.run).config.evaluate.split
+    return table_of(f"{heading}, {split} split", ["", "original", "compressed", "ratio"], rows)
 
 
 def label(metric: str) -> str:
-    """A metric's name for people, with an arrow towards better."""
-    base = metric.split("[")[0].split("@")[0]
-    return LABELS.get(metric) or f"{metric.replace('_', ' ')} {ARROWS.get(base, '')}".strip()
+    """A metric's name for people, with an arrow towards better: ``KID ↓ [inception]``."""
+    base, _, judge = metric.partition("[")
+    name, _, neighbors = base.partition("@")
+    if metric in LABELS:
+        return LABELS[metric]
+    shown = NAMES.get(name, name.replace("_", " ")) + (f", k = {neighbors}" if neighbors else "")
+    return f"{shown} [{judge}" if judge else shown
 
 
 def ratio(original: float | int | None, compressed: float | int | None) -> str:

@@ -7,6 +7,7 @@ from mggc.config.base import (
     Channels,
     Depth,
     Direction,
+    EncoderKind,
     GanMode,
     MacsConvention,
     Model,
@@ -24,20 +25,31 @@ from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
 from mggc.config.latency import Backend, LatencyConfig
 from mggc.config.pipeline import CompressConfig
-from mggc.config.prune import PlanMethod, PruneConfig
-from mggc.config.training import FinetuneConfig, ObjectiveConfig, RecoverConfig, ScheduleConfig, TrainConfig
+from mggc.config.prune import Decode, InitialLogits, Optimizer, Pairing, PlanMethod, PruneConfig
+from mggc.config.training import (
+    Distiller,
+    FinetuneConfig,
+    ObjectiveConfig,
+    RecoverConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
 
 __all__ = [
     "Backend",
     "Channels",
     "CompressConfig",
     "DataConfig",
+    "Decode",
     "Depth",
     "Direction",
+    "Distiller",
     "EncodeConfig",
+    "EncoderKind",
     "EvaluateConfig",
     "FinetuneConfig",
     "GanMode",
+    "InitialLogits",
     "LatencyConfig",
     "MacsConvention",
     "Model",
@@ -47,6 +59,8 @@ __all__ = [
     "Norm",
     "NormMode",
     "ObjectiveConfig",
+    "Optimizer",
+    "Pairing",
     "PlanMethod",
     "PositiveFloat",
     "PositiveInt",

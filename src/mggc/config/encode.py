@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mggc.config.base import (
     Depth,
+    EncoderKind,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -18,6 +19,8 @@ from mggc.config.base import (
 class EncodeConfig(Settings):
     """The self-supervised encoder that defines neighbourhoods (SwAV on the real target images)."""
 
+    method: EncoderKind = "swav"
+    """``swav`` trains; for comparison, ``random`` keeps the initial weights, and ``pixels`` takes the small image itself."""
     weights: str | None = None
     """A SwAV ResNet-50 checkpoint in the published format, instead of training from scratch (those are CC BY-NC)."""
     depth: Depth = 18

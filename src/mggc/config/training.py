@@ -1,6 +1,6 @@
 """Settings of training, recovering and finetuning, which share a schedule and an objective."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from mggc.config.base import (
     Settings,
     Share,
 )
+
+Distiller = Literal["mggc", "gcc", "dmad", "cat", "omgd", "wkd", "rakd"]
 
 
 class ScheduleConfig(Settings):
@@ -74,12 +76,38 @@ class FinetuneConfig(ObjectiveConfig):
     """Finetuning of the cut networks with the original objective and distillation from the original."""
 
     distillation: bool = True
-    """Match features of the original generator and discriminator; without it, the paper's row without KD."""
+    """Learn from the original networks too; without it, the paper's row without KD."""
+    distiller: Distiller = "mggc"
+    """The paper's way (``mggc``), or that of a peer; docs/distillation.md describes them."""
     content_weight: NonNegativeFloat | None = None
-    """Weight of the feature loss; absent: 50 for Pix2Pix, 0.01 for CycleGAN."""
+    """mggc, gcc: weight of the feature loss; absent: 50 for Pix2Pix, 0.01 for CycleGAN."""
     texture_weight: NonNegativeFloat | None = None
-    """Weight of the Gram-matrix loss; absent: 10,000 for Pix2Pix, 10 for CycleGAN."""
+    """mggc, gcc: weight of the Gram-matrix loss; absent: 10,000 for Pix2Pix, 10 for CycleGAN."""
+    attention_weight: NonNegativeFloat | None = None
+    """dmad: weight of the attention maps' distance; absent: 10 for Pix2Pix, 100 for CycleGAN."""
+    judged_weight: NonNegativeFloat = 1e-4
+    """dmad: weight of the distance between the discriminator's features of both images."""
+    alignment_weight: NonNegativeFloat = 1.0
+    """cat: weight of the kernel alignment, which needs batches of two or more."""
+    similarity_weight: NonNegativeFloat = 10.0
+    """omgd: weight of 1 - SSIM of the images."""
+    feature_weight: NonNegativeFloat = 10.0
+    """omgd: weight of the distance between the discriminator's features of both images."""
+    style_weight: NonNegativeFloat = 1e4
+    """omgd: weight of the distance between those features' Gram matrices."""
+    smoothness_weight: NonNegativeFloat = 1e-5
+    """omgd: weight of the images' total variation."""
+    channel_weight: NonNegativeFloat | None = None
+    """omgd: weight of the distance between channels' means; absent: 50 for Pix2Pix, 500 for CycleGAN."""
+    wavelet_weight: NonNegativeFloat | None = None
+    """wkd: weight of the images' high frequencies; absent: 4 for Pix2Pix, 0.4 for CycleGAN."""
+    region_weight: NonNegativeFloat = 1.0
+    """rakd: weight of the contrast between positions."""
     image_weight: NonNegativeFloat = 10.0
     """CycleGAN's generator finetuned alone: weight of the L1 distance to the original's image."""
+    inherit: bool = True
+    """The cut networks keep the surviving weights; without it they start from new ones: only the plan is handed on."""
     recalibration_images: PositiveInt = 512
     """Training images from which batch-norm statistics are recomputed after the cut."""
+    seed: NonNegativeInt | None = None
+    """Seed of the finetuning, where it is to differ from the run's."""

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mggc.config import EncodeConfig, Settings
+from mggc.config import EncodeConfig, EncoderKind, Settings
 from mggc.data.transforms import to_float
 from mggc.errors import MggcError
 from mggc.manifold.backbone import ResNet
@@ -26,6 +26,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 SMALL_IMAGE_SIZE = 64
 LARGEST_DEFAULT_SIZE = 128
+PIXELS_SIZE = 32
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 
@@ -43,6 +44,8 @@ class EncoderSpec(Settings):
     """Side that images are resized to, in pixels."""
     small_images: bool
     """The stem that keeps the resolution of small images."""
+    kind: EncoderKind = "swav"
+    """Whether the network is trained, has its initial weights, or is none at all (``pixels``)."""
 
 
 @final
@@ -105,10 +108,15 @@ def resize_images(images: Images, *, image_size: int) -> Float[Tensor, "batch ch
 
 def encoder_spec(config: EncodeConfig, *, data_image_size: int) -> EncoderSpec:
     """The encoder that a configuration asks for, for images of ``data_image_size`` pixels."""
-    image_size = config.image_size or min(data_image_size, LARGEST_DEFAULT_SIZE)
-    name = f"swav-r{config.depth}" + ("" if config.width == 64 else f"-w{config.width}")
+    if config.method == "pixels":
+        image_size = config.image_size or min(data_image_size, PIXELS_SIZE)
+        name = f"pixels-{image_size}"
+    else:
+        image_size = config.image_size or min(data_image_size, LARGEST_DEFAULT_SIZE)
+        name = f"{config.method}-r{config.depth}" + ("" if config.width == 64 else f"-w{config.width}")
     return EncoderSpec(
         name=name,
+        kind=config.method,
         depth=config.depth,
         width=config.width,
         image_size=image_size,
@@ -117,7 +125,12 @@ def encoder_spec(config: EncodeConfig, *, data_image_size: int) -> EncoderSpec:
 
 
 def build_encoder(spec: EncoderSpec) -> Encoder:
-    """An encoder with random weights, drawn from the global generator."""
+    """An encoder with random weights, drawn from the global generator, or one of pixels, which has none."""
+    if spec.kind == "pixels":
+        dim = 3 * spec.image_size**2
+        return Encoder(
+            nn.Flatten(), name=spec.name, dim=dim, image_size=spec.image_size, normalize=False, spec=spec
+        )
     backbone = ResNet(depth=spec.depth, width=spec.width, small_images=spec.small_images)
     return Encoder(backbone, name=spec.name, dim=backbone.dim, image_size=spec.image_size, spec=spec)
 

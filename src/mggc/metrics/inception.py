@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from mggc.errors import MggcError
 from mggc.metrics.inception_blocks import (
     ConvNormReLU,
     block_8,
@@ -21,6 +20,7 @@ from mggc.metrics.inception_blocks import (
     reduction_to_8,
     reduction_to_17,
 )
+from mggc.metrics.published import fill, read_state_dict
 from mggc.shapes import Images
 
 
@@ -83,31 +83,6 @@ def load_inception(path: Path) -> InceptionFeatures:
         MggcError: The file is missing, is not a file of weights, or holds another network's.
     """
     wanted = "pt_inception-2015-12-05-6726825d.pth from pytorch-fid's release fid_weights"
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise MggcError(f"No Inception weights at {path}. Put {wanted} there.") from None
-    except Exception as error:  # the unpickler has another error for each kind of garbage
-        raise MggcError(f"{path} cannot be read as a file of weights. Use {wanted}.") from error
     network = InceptionFeatures()
-    if (difference := _difference(network.state_dict(), state)) is not None:
-        raise MggcError(f"{path} holds another network's weights: {difference}. Use {wanted}.")
-    # Not strict, because some copies of the file lack the batch norms' counters; nothing here uses them.
-    network.load_state_dict(state, strict=False)
+    fill(network, read_state_dict(path, what="Inception", wanted=wanted), path=path, wanted=wanted)
     return network.eval().requires_grad_(False)
-
-
-def _difference(expected: dict[str, Tensor], found: object) -> str | None:
-    """In words, the first way in which a loaded object does not fit the expected state dict; None where it fits."""
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        return "it is not a state dict"
-    expected = {name: value for name, value in expected.items() if not name.endswith("num_batches_tracked")}
-    found = {name: value for name, value in found.items() if not str(name).endswith("num_batches_tracked")}
-    if missing := expected.keys() - found.keys():
-        return f"it lacks {min(missing)}"
-    if unknown := found.keys() - expected.keys():
-        return f"it has an unknown {min(map(str, unknown))}"
-    for name, value in expected.items():
-        if value.shape != found[name].shape:
-            return f"{name} has shape {tuple(found[name].shape)} instead of {tuple(value.shape)}"
-    return None

@@ -12,6 +12,8 @@ from mggc.pruning.table import ChannelTable
 TOKEN_DIM = 64
 HIDDEN_DIM = 128
 
+Offset = float | Float[Tensor, " prunable"]
+"""Added to the logits: one number, or one for each channel."""
 Embedding = Float[Tensor, "directions 1 hidden"]
 
 
@@ -40,8 +42,9 @@ class GruAgent(nn.Module):
     """
 
     tokens: Tensor
+    offset: Tensor
 
-    def __init__(self, table: ChannelTable, *, offset: float) -> None:
+    def __init__(self, table: ChannelTable, *, offset: Offset) -> None:
         super().__init__()
         sizes = [group.size for group in table.groups]
         tokens = torch.empty(len(sizes), 1, TOKEN_DIM)
@@ -50,7 +53,7 @@ class GruAgent(nn.Module):
         self.gru = nn.GRU(TOKEN_DIM, HIDDEN_DIM, bidirectional=True)
         self.norm = nn.LayerNorm(2 * HIDDEN_DIM)
         self.heads = nn.ModuleList(nn.Linear(2 * HIDDEN_DIM, size, bias=False) for size in sizes)
-        self.offset = offset
+        self.register_buffer("offset", torch.as_tensor(offset), persistent=False)
 
     def forward(self, peer: Embedding) -> Choice:
         """Logits for all groups, one after the other, and this architecture's embedding."""
@@ -65,7 +68,7 @@ class GruAgent(nn.Module):
 class FreeLogits(nn.Module):
     """One free parameter for each channel and nothing to tell: the ``Baseline`` row of Table 2."""
 
-    def __init__(self, table: ChannelTable, *, offset: float) -> None:
+    def __init__(self, table: ChannelTable, *, offset: Offset) -> None:
         super().__init__()
         self.logits = nn.Parameter(0.01 * torch.randn(table.prunable) + offset)
 
@@ -74,9 +77,12 @@ class FreeLogits(nn.Module):
         return Choice(self.logits, torch.zeros_like(peer))
 
 
-def make_agent(table: ChannelTable, config: PruneConfig) -> GruAgent | FreeLogits:
-    """The agent that a configuration asks for."""
-    return (GruAgent if config.agents else FreeLogits)(table, offset=config.offset)
+def make_agent(
+    table: ChannelTable, config: PruneConfig, *, offset: Offset | None = None
+) -> GruAgent | FreeLogits:
+    """The agent that a configuration asks for; its logits start at the configured offset, or at those given."""
+    kind = GruAgent if config.agents else FreeLogits
+    return kind(table, offset=config.offset if offset is None else offset)
 
 
 def silence(like: Tensor) -> Embedding:

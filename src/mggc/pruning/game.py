@@ -1,8 +1,10 @@
 """The game of Eq. 2: two agents prune a frozen generator and a frozen discriminator against each other."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -10,12 +12,17 @@ from mggc.config import GanMode, MacsConvention, NormMode, PruneConfig
 from mggc.gan.objectives import fake_loss, generator_loss, real_loss
 from mggc.gan.pairs import Source, Target
 from mggc.networks.modes import set_modes
-from mggc.pruning.agents import Choice, FreeLogits, GruAgent, make_agent, silence
+from mggc.pruning.agents import Choice, Offset, make_agent, silence
+from mggc.pruning.learning import LogitsAverage, make_optimizer
 from mggc.pruning.macs import MacsCounter
-from mggc.pruning.masks import MaskedNetwork, keep_probability, rescue_empty_groups, sample_mask
+from mggc.pruning.masks import MaskedNetwork, SampledMask, keep_probability, rescue_empty_groups, sample_mask
 from mggc.pruning.objectives import budget_penalty, sparsity_penalty
 from mggc.pruning.plan import ChannelPlan, check_budget, plan_from_scores
+from mggc.pruning.schedules import allowed_macs, temperature
 from mggc.pruning.table import ChannelTable
+
+AVERAGED_FROM = 0.5
+"""Share of the game after which logits are averaged."""
 
 
 class GameStep(NamedTuple):
@@ -39,33 +46,59 @@ class Player:
     """One side of the game: a frozen network under masks, its agent, and the agent's optimizer."""
 
     def __init__(
-        self, network: nn.Module, table: ChannelTable, config: PruneConfig, fabric: Fabric, *, prunes: bool
+        self,
+        network: nn.Module,
+        table: ChannelTable,
+        config: PruneConfig,
+        fabric: Fabric,
+        *,
+        prunes: bool = True,
+        noise: bool = True,
+        offset: Offset | None = None,
     ) -> None:
-        self.table = table
-        self.tau = config.tau
+        self.table, self.config = table, config
         self.masked = MaskedNetwork(network, table).to(fabric.device)
-        self.prunes = prunes
-        self.agent, self.optimizer = _set_up(make_agent(table, config), config, fabric)
+        self.prunes, self.noise = prunes, noise
+        agent = make_agent(table, config, offset=offset)
+        self.agent, self.optimizer = fabric.setup(agent, make_optimizer(agent, config))
+        self.average = LogitsAverage(torch.zeros(table.prunable, device=fabric.device))
 
     def choose(self, peer: Tensor) -> Choice:
         """The agent's logits and embedding, told the peer's embedding."""
         choice: Choice = self.agent(peer)
         return choice
 
-    def sample(self, choice: Choice) -> Tensor:
+    def sample(self, choice: Choice, *, tau: float) -> SampledMask:
         """A mask drawn from the logits; all ones when this side is not pruned."""
         if not self.prunes:
-            return torch.ones_like(choice.logits)
-        return sample_mask(choice.logits, self.table, tau=self.tau)
+            return SampledMask(torch.ones_like(choice.logits), torch.ones_like(choice.logits))
+        return sample_mask(choice.logits, self.table, tau=tau, noise=self.noise, relaxed=self.config.relaxed)
 
     def kept_by_group(self, mask: Tensor) -> Tensor:
         """Kept share of each channel group."""
         return torch.stack([piece.mean() for piece in self.table.split(mask.detach())])
 
+    def state_dict(self) -> dict[str, Any]:
+        """Agent, optimizer, and the average of the logits."""
+        return {
+            "agent": self.agent.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+        }
 
-def _set_up(agent: GruAgent | FreeLogits, config: PruneConfig, fabric: Fabric) -> tuple[Any, Any]:
-    optimizer = torch.optim.AdamW(agent.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    return fabric.setup(agent, optimizer)  # type: ignore[no-any-return]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        self.agent.load_state_dict(state["agent"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+
+
+class _Play(NamedTuple):
+    """One draw of both masks, and what the generator makes under its own."""
+
+    g_mask: SampledMask
+    d_mask: SampledMask
+    fake: Tensor
 
 
 class Game:
@@ -82,6 +115,7 @@ class Game:
         convention: How MACs are counted.
         conditional: Whether the discriminator sees the source image too (Pix2Pix).
         gan_mode: The adversarial loss.
+        initial: Where the generator's logits start; at the configured offset when absent.
 
     Raises:
         MggcError: No plan can meet the budget.
@@ -100,6 +134,7 @@ class Game:
         convention: MacsConvention,
         conditional: bool,
         gan_mode: GanMode,
+        initial: Float[Tensor, " prunable"] | None = None,
     ) -> None:
         self.config, self.fabric = config, fabric
         self.budget, self.conditional, self.gan_mode = budget, conditional, gan_mode
@@ -107,42 +142,68 @@ class Game:
         check_budget(self.counter, budget)
         freeze(generator, norm=config.generator_norm, dropout=config.dropout)
         freeze(discriminator, norm=config.discriminator_norm, dropout=False)
-        self.g = Player(generator, generator_table, config, fabric, prunes=True)
-        self.d = Player(discriminator, discriminator_table, config, fabric, prunes=config.prune_discriminator)
+        self.g = Player(generator, generator_table, config, fabric, offset=initial)
+        self.d = Player(
+            discriminator,
+            discriminator_table,
+            config,
+            fabric,
+            prunes=config.prune_discriminator,
+            noise=config.discriminator_noise,
+        )
         self.g_embedding = self.d_embedding = silence(generator_table.group_index.to(fabric.device))
+        costs = self.counter.channel_costs().to(fabric.device)
+        self._gradient_scale = (costs / costs.mean()) ** config.cost_scaling
 
-    def step(self, source: Source, neighbor: Target) -> GameStep:
+    def step(
+        self,
+        source: Source,
+        neighbor: Target,
+        neighbor_source: Source | None = None,
+        *,
+        progress: float = 1.0,
+    ) -> GameStep:
         """Update both agents once.
 
         Args:
             source: x, source images.
             neighbor: y'', for each of them a teacher image drawn from its neighbourhood.
+            neighbor_source: The source images that the neighbour images were made from; for the pairing ``own`` only.
+            progress: Share of the game that this update completes; schedules follow it.
         """
-        d_choice, g_choice = self._exchange()
-        d_mask, g_mask = self.d.sample(d_choice), self.g.sample(g_choice)
+        config, beside = self.config, self._beside(source, neighbor_source)
+        tau = temperature(config.tau, config.tau_end, progress)
+        allowed = allowed_macs(
+            self.budget, self.counter.total, tightening=config.tightening, progress=progress
+        )
+        d_choice, g_choice = self._exchange(progress)
         with self.fabric.autocast():
-            fake = self.g.masked(source, g_mask)
-            d_loss = self._discriminator_loss(source, neighbor, fake.detach(), d_mask)
+            plays = [self._play(source, d_choice, g_choice, tau=tau) for _ in range(config.masks_per_update)]
+            d_loss = _mean(self._discriminator_loss(source, beside, neighbor, play) for play in plays)
         if self.d.prunes:
-            _descend(self.fabric, self.d, d_loss + self.config.lambda2 * sparsity_penalty(d_mask))
+            sparsity = _mean(sparsity_penalty(play.d_mask.counted) for play in plays)
+            _descend(self.fabric, self.d, d_loss + config.lambda2 * sparsity)
         # The generator's agent answers the mask that was just played, not the updated agent's next one.
         with self.fabric.autocast():
-            g_loss = generator_loss(self._judge(source, fake, d_mask.detach()).float(), self.gan_mode)
-        macs = self.counter(g_mask)
-        penalty = budget_penalty(macs, self.budget)
-        _descend(self.fabric, self.g, g_loss + self.config.lambda1 * penalty)
+            g_loss = _mean(self._generator_loss(source, play) for play in plays)
+        macs = [self.counter(play.g_mask.counted) for play in plays]
+        penalty = _mean(budget_penalty(used, allowed) for used in macs)
+        _descend(self.fabric, self.g, g_loss + config.lambda1 * penalty)
+        last = plays[-1]
         return GameStep(
             discriminator_loss=d_loss.detach(),
             generator_loss=g_loss.detach(),
             budget_penalty=penalty.detach(),
-            macs=macs.detach(),
-            generator_kept=self.g.kept_by_group(g_mask),
-            discriminator_kept=self.d.kept_by_group(d_mask),
+            macs=macs[-1].detach(),
+            generator_kept=self.g.kept_by_group(last.g_mask.counted),
+            discriminator_kept=self.d.kept_by_group(last.d_mask.counted),
         )
 
     @torch.no_grad()
     def logits(self) -> tuple[Tensor, Tensor]:
-        """The agents' current logits, generator's first, without noise."""
+        """The logits that plans are read from, generator's first: the agents' current ones, or their average."""
+        if self.config.decode == "average" and self.g.average.count:
+            return self.g.average.mean(), self.d.average.mean()
         g_peer, d_peer = self._peers()
         return self.g.choose(g_peer).logits, self.d.choose(d_peer).logits
 
@@ -161,20 +222,16 @@ class Game:
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed game needs; the frozen networks are not part of it."""
         return {
-            "g_agent": self.g.agent.state_dict(),
-            "d_agent": self.d.agent.state_dict(),
-            "g_optimizer": self.g.optimizer.state_dict(),
-            "d_optimizer": self.d.optimizer.state_dict(),
+            "g": self.g.state_dict(),
+            "d": self.d.state_dict(),
             "g_embedding": self.g_embedding,
             "d_embedding": self.d_embedding,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
-        self.g.agent.load_state_dict(state["g_agent"])
-        self.d.agent.load_state_dict(state["d_agent"])
-        self.g.optimizer.load_state_dict(state["g_optimizer"])
-        self.d.optimizer.load_state_dict(state["d_optimizer"])
+        self.g.load_state_dict(state["g"])
+        self.d.load_state_dict(state["d"])
         self.g_embedding = state["g_embedding"].to(self.fabric.device)
         self.d_embedding = state["d_embedding"].to(self.fabric.device)
 
@@ -184,23 +241,56 @@ class Game:
             return self.d_embedding, self.g_embedding
         return torch.zeros_like(self.d_embedding), torch.zeros_like(self.g_embedding)
 
-    def _exchange(self) -> tuple[Choice, Choice]:
+    def _exchange(self, progress: float) -> tuple[Choice, Choice]:
         """Both agents speak at once, each having heard what the other said last."""
         g_peer, d_peer = self._peers()
         d_choice, g_choice = self.d.choose(d_peer), self.g.choose(g_peer)
         self.d_embedding, self.g_embedding = d_choice.embedding.detach(), g_choice.embedding.detach()
+        if progress > AVERAGED_FROM:
+            self.d.average.add(d_choice.logits)
+            self.g.average.add(g_choice.logits)
+        if self.config.cost_scaling:
+            fixed = g_choice.logits.detach()
+            scaled = fixed + self._gradient_scale * (g_choice.logits - fixed)  # the same values
+            g_choice = g_choice._replace(logits=scaled)
         return d_choice, g_choice
 
-    def _discriminator_loss(self, source: Source, neighbor: Target, fake: Target, d_mask: Tensor) -> Tensor:
-        real_logits = self._judge(source, neighbor, d_mask).float()
-        fake_logits = self._judge(source, fake, d_mask).float()
+    def _play(self, source: Source, d_choice: Choice, g_choice: Choice, *, tau: float) -> _Play:
+        d_mask, g_mask = self.d.sample(d_choice, tau=tau), self.g.sample(g_choice, tau=tau)
+        return _Play(g_mask, d_mask, self.g.masked(source, g_mask.played))
+
+    def _beside(self, source: Source, neighbor_source: Source | None) -> Source:
+        """What the discriminator sees beside neighbour images.
+
+        Raises:
+            ValueError: Their own source images are needed and were not given.
+        """
+        if self.config.pairing != "own":
+            return source
+        if neighbor_source is None:
+            raise ValueError("With pairing='own', `neighbor_source` should be given. Found None.")
+        return neighbor_source
+
+    def _discriminator_loss(self, source: Source, beside: Source, neighbor: Target, play: _Play) -> Tensor:
+        mask = play.d_mask.played
+        real_logits = self._judge(beside, neighbor, mask).float()
+        fake_logits = self._judge(source, play.fake.detach(), mask).float()
         return real_loss(real_logits, self.gan_mode) + fake_loss(fake_logits, self.gan_mode)
 
+    def _generator_loss(self, source: Source, play: _Play) -> Tensor:
+        logits = self._judge(source, play.fake, play.d_mask.played.detach()).float()
+        return generator_loss(logits, self.gan_mode)
+
     def _judge(self, source: Source, image: Target, d_mask: Tensor) -> Tensor:
-        logits: Tensor = self.d.masked(
-            torch.cat([source, image], dim=1) if self.conditional else image, d_mask
-        )
+        if self.config.pairing == "blind":
+            source = torch.zeros_like(source)
+        seen = torch.cat([source, image], dim=1) if self.conditional else image
+        logits: Tensor = self.d.masked(seen, d_mask)
         return logits
+
+
+def _mean(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).mean()
 
 
 def _descend(fabric: Fabric, player: Player, loss: Tensor) -> None:

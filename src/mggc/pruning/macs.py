@@ -5,6 +5,7 @@ resolution, as the published figures do (56.80 G for ResNet-9). Biases and norms
 """
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mggc.config import MacsConvention
@@ -80,10 +81,17 @@ class MacsCounter:
 
     @property
     def least(self) -> int:
-        """MACs with one channel left in every group that cannot be dropped: no smaller budget can be met."""
+        """MACs with the fewest channels that each group has to keep: no smaller budget can be met."""
         mask = torch.zeros(self.table.prunable)
-        mask[[group.offset for group in self.table.groups if not group.droppable]] = 1
+        for group, least in zip(self.table.groups, self.table.floors.tolist(), strict=True):
+            mask[group.offset : group.offset + least] = 1
         return round(self(mask).item())
+
+    def channel_costs(self) -> Float[Tensor, " prunable"]:
+        """MACs that fall away with each channel alone, while all the others stay; float32."""
+        mask = torch.ones(self.table.prunable, dtype=torch.float64, requires_grad=True)
+        (costs,) = torch.autograd.grad(self(mask), mask)
+        return costs.float()
 
 
 def _incidence(columns: list[tuple[int, ...]], prunable: int) -> Tensor:

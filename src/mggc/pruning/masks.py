@@ -1,6 +1,7 @@
 """Keep masks: sampled from logits (Eq. 3 and 4), and applied at the inputs of the convolutions that read a group."""
 
-from typing import Any
+from math import log
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -8,6 +9,9 @@ from torch import Tensor, nn
 
 from mggc.pruning.table import ALWAYS, ChannelTable
 from mggc.shapes import KeepMask
+
+GUMBEL_MEDIAN = -log(log(2))
+"""Half of all Gumbel noise is below: without noise, P(keep) above one half is kept."""
 
 
 def keep_probability(logits: Float[Tensor, " prunable"]) -> Float[Tensor, " prunable"]:
@@ -21,18 +25,44 @@ def gumbel_noise(like: Tensor) -> Tensor:
     return -torch.empty_like(like).exponential_().clamp_min(1e-20).log()
 
 
+class SampledMask(NamedTuple):
+    """A mask as it is played and as it is counted; both carry gradients."""
+
+    played: Float[Tensor, " prunable"]
+    """What the network is multiplied by: 0 or 1, or anything between where masks are relaxed."""
+    counted: Float[Tensor, " prunable"]
+    """What MACs and penalties count: 0 or 1."""
+
+    def detach(self) -> "SampledMask":
+        """The same values without gradients."""
+        return SampledMask(self.played.detach(), self.counted.detach())
+
+
 def sample_mask(
-    logits: Float[Tensor, " prunable"], table: ChannelTable, *, tau: float
-) -> Float[Tensor, " prunable"]:
+    logits: Float[Tensor, " prunable"],
+    table: ChannelTable,
+    *,
+    tau: float,
+    noise: bool = True,
+    relaxed: bool = False,
+) -> SampledMask:
     """Draw v = round(sigmoid(-(o + g)/τ)), Eq. 3 and 4, with straight-through gradients.
 
     A group that would lose all its channels keeps the one that came closest to staying.
+
+    Args:
+        logits: o, one for each prunable channel.
+        table: The network's channel table.
+        tau: Temperature τ.
+        noise: Draw g; without it the likelier half is kept (g at its median).
+        relaxed: Play the mask before it is rounded.
     """
-    drive = -(logits + gumbel_noise(logits)) / tau
+    drive = -(logits + (gumbel_noise(logits) if noise else GUMBEL_MEDIAN)) / tau
     soft = torch.sigmoid(drive)
     hard = rescue_empty_groups(soft.detach().round(), drive.detach(), table)
     # In this order the second term is exactly zero, and masks are exactly 0 or 1.
-    return hard + (soft - soft.detach())
+    counted = hard + (soft - soft.detach())
+    return SampledMask(soft if relaxed else counted, counted)
 
 
 def rescue_empty_groups(

@@ -59,6 +59,11 @@ class ChannelPlan:
         return cls({name: tuple(channels) for name, channels in data.items()})
 
 
+def whole_plan(table: ChannelTable) -> ChannelPlan:
+    """The plan that keeps every channel."""
+    return ChannelPlan.from_mask(torch.ones(table.prunable), table)
+
+
 def check_budget(counter: MacsCounter, budget: int) -> None:
     """Refuse a budget that no plan can meet.
 

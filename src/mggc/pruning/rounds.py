@@ -27,6 +27,8 @@ class Round(NamedTuple):
     """x: source images."""
     neighbor: Images
     """y'': for each of them a teacher image, its own or one of its k neighbours'."""
+    neighbor_source: Images | None = None
+    """What the neighbour images were made from, where that was asked for."""
 
 
 def rounds(
@@ -40,6 +42,7 @@ def rounds(
     start: int = 0,
     rank: int = 0,
     world_size: int = 1,
+    neighbor_sources: bool = False,
 ) -> Iterator[Round]:
     """Rounds ``start``, ``start + 1`` and so on, without end; round n is a function of (seed, n).
 
@@ -53,6 +56,7 @@ def rounds(
         start: The first round to yield.
         rank: This process takes samples ``rank``, ``rank + world_size`` and so on.
         world_size: The number of processes.
+        neighbor_sources: Read the source images of the neighbour images too.
     """
     size = teacher_images.shape[-1]
     cached = CachedImages(sources, load_size=size, max_bytes=CACHE_BYTES)
@@ -62,11 +66,10 @@ def rounds(
         rows = draw_neighbor(neighbors, centers, generator)
         mirrored = torch.rand(batch_size, generator=generator) < 0.5
         own = slice(rank, None, world_size)
-        source = to_float(torch.stack([cached[int(center)] for center in centers[own]]))
-        neighbor = teacher_batch(teacher_images, rows[own])
-        if flip:
-            source, neighbor = (_mirror(images, mirrored[own]) for images in (source, neighbor))
-        yield Round(source, neighbor)
+        images = [_sources(cached, centers[own]), teacher_batch(teacher_images, rows[own])]
+        if neighbor_sources:
+            images.append(_sources(cached, rows[own]))
+        yield Round(*(_mirror(batch, mirrored[own]) for batch in images) if flip else images)
 
 
 def _centers(images: int, number: int, *, batch_size: int, seed: int) -> Int[Tensor, " batch"]:
@@ -78,6 +81,10 @@ def _centers(images: int, number: int, *, batch_size: int, seed: int) -> Int[Ten
     ]
     offset = number * batch_size - first * images
     return torch.cat(orders)[offset : offset + batch_size]
+
+
+def _sources(cached: CachedImages, rows: Int[Tensor, " batch"]) -> Images:
+    return to_float(torch.stack([cached[int(row)] for row in rows]))
 
 
 def _mirror(images: Images, chosen: Tensor) -> Images:

@@ -3,8 +3,9 @@
 Masks, MACs, physical cuts, baselines and reports all read this table; nothing else does channel arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 from typing import TypeAlias
 
 import torch
@@ -30,6 +31,8 @@ class ChannelGroup:
     """Position of its first channel in the keep mask."""
     droppable: bool = False
     """Whether the group may lose all channels, because the residual block around it can be removed."""
+    least: int = 1
+    """Channels that stay in any case, unless the group is dropped as a whole."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,18 @@ class ChannelTable:
 
     @cached_property
     def floors(self) -> torch.Tensor:
-        """The least number of channels of each group, int64: 1, or 0 where the group is droppable."""
-        return torch.tensor([0 if group.droppable else 1 for group in self.groups])
+        """The least number of channels of each group, int64: 0 where the group is droppable."""
+        return torch.tensor([0 if group.droppable else group.least for group in self.groups])
 
     def split(self, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """A keep mask (or logits, or scores) of shape [prunable], cut into one piece for each group."""
         return torch.split(mask, [group.size for group in self.groups])
+
+
+def with_floors(table: ChannelTable, *, share: float) -> ChannelTable:
+    """The table of a network that keeps at least a share of every group, and at least one channel."""
+    groups = [replace(group, least=max(1, ceil(share * group.size))) for group in table.groups]
+    return replace(table, groups=tuple(groups))
 
 
 def first_conv(network: nn.Module) -> Conv:

@@ -8,6 +8,7 @@ from mggc.data.transforms import loading
 from mggc.errors import MggcError
 from mggc.networks.sizes import check_image_size
 from mggc.runtime import check_runtime
+from mggc.stages.evaluation.check import check_evaluation
 from mggc.stages.find_neighbors import check_count
 from mggc.stages.import_gan import check_fit
 from mggc.stages.networks import original_specs
@@ -48,6 +49,7 @@ def open_for_compression(config: CompressConfig, generator: GeneratorSource | No
         dataset = open_dataset(config.data, config.model)
         check_fit(generator.networks(), config, dataset)
     loading(config.data, augment=dataset.augment)
+    check_evaluation(config.evaluate, dataset)
     check_count(len(game_sources(dataset, config.data)), config.prune.neighbors)
     return dataset
 

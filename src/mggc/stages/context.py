@@ -1,6 +1,6 @@
 """What every stage is given: the run, its configuration and data, the devices, and somewhere to report to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from lightning_fabric import Fabric
@@ -69,6 +69,12 @@ class Context:
     def leader(self) -> bool:
         """Whether this process, of perhaps several, is the one that writes."""
         return bool(self.fabric.is_global_zero)
+
+    def seeded(self, seed: int | None) -> "Context":
+        """The same run at work under another seed: what a stage with a seed of its own sees; None changes nothing."""
+        if seed is None:
+            return self
+        return replace(self, run=RunDir(self.run.path, self.config.model_copy(update={"seed": seed})))
 
     def pending(self, stage: StageDir, digest: str) -> bool:
         """Whether a stage still has something to do, for what it depends on now.

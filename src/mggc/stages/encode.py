@@ -31,8 +31,10 @@ def fit_encoder(context: Context) -> None:
         return
     if config.encode.weights is not None:
         encoder, loss = load_swav_checkpoint(Path(config.encode.weights)), None
-    else:
+    elif config.encode.method == "swav":
         encoder, loss = _train(context, config.encode, digest)
+    else:
+        encoder, loss = _new_encoder(context), None
     images = stack(context.dataset.train.target, image_size=encoder.image_size)[:CHECKED_IMAGES]
     report: dict[str, Any] = {}
     if loss is not None:
@@ -57,11 +59,17 @@ def run_encoder(run: RunDir) -> Encoder:
     return load_encoder(stage.path / FOLDER)
 
 
+def _new_encoder(context: Context) -> Encoder:
+    """An encoder with its initial weights, a function of the seed."""
+    config = context.config
+    seed_step(config.seed, "encoder")
+    return build_encoder(encoder_spec(config.encode, data_image_size=config.data.image_size))
+
+
 def _train(context: Context, config: EncodeConfig, digest: str) -> tuple[Encoder, float]:
     """Train an encoder on the real target images; it and its loss over the last tenth."""
     stage, seed = context.run.stage("encode"), context.config.seed
-    seed_step(seed, "encoder")
-    encoder = build_encoder(encoder_spec(config, data_image_size=context.config.data.image_size))
+    encoder = _new_encoder(context)
     state = make_swav_state(encoder, config, seed=seed, fabric=context.fabric)
     images = stack(context.dataset.train.target, image_size=encoder.image_size)
     total = swav_updates(config, images=len(images))

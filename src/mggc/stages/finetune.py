@@ -6,11 +6,17 @@ from typing import Literal
 import torch
 from torch import nn
 
+from mggc.config import CompressConfig
 from mggc.data.images import Subset
 from mggc.data.loaders import evaluation_batches
 from mggc.errors import MggcError
+from mggc.finetune.criteria import make_criterion
 from mggc.finetune.distill import Distillation
+from mggc.finetune.online import OnlineDistillation
 from mggc.finetune.recalibrate import recalibrate
+from mggc.finetune.views import Criterion
+from mggc.gan.train import Gan
+from mggc.networks.build import initialize
 from mggc.networks.files import save_network
 from mggc.networks.specs import NetworkSpec
 from mggc.pruning.channels import trace_channels
@@ -31,6 +37,8 @@ OBJECTIVES = {
     "cyclegan": "Finetuning with the full cycle objective.",
     "one direction": "Finetuning one direction alone: adversarial loss and distillation from the original, no cycle.",
 }
+JUDGED: tuple[Role, ...] = ("generator", "discriminator")
+"""What a frozen teacher consists of."""
 
 
 def finetune(context: Context) -> None:
@@ -40,6 +48,8 @@ def finetune(context: Context) -> None:
     digest = digest_of("finetune", plans_digest, config.finetune.model_dump(), config.runtime.precision)
     if not context.pending(stage, digest):
         return
+    context = context.seeded(config.finetune.seed)  # after the digest, which is of the run
+    config = context.config
     kind = finetuning_kind(context.run)
     if kind == "one direction" and not config.finetune.distillation:
         raise MggcError(NEEDS_DISTILLATION)
@@ -48,13 +58,12 @@ def finetune(context: Context) -> None:
     device = context.fabric.device
     recalibrate(networks["generator"].to(device), (batch.to(device) for batch in _training_sources(context)))
     seed_step(config.seed, "connectors")
-    teacher = _distillation(context, networks["generator"]) if config.finetune.distillation else None
-    gan = make_gan(context, networks, config.finetune, teacher=teacher)
+    gan = _make_gan(context, networks)
     run_training(context, stage, digest, gan, config.finetune)
     if context.leader:
         _deliver(context, networks, specs)
         measure_delivered(context)
-        stage.finish(digest, objective=kind, distillation=config.finetune.distillation)
+        stage.finish(digest, objective=kind, distillation=_method(config))
     context.fabric.barrier()
 
 
@@ -66,7 +75,7 @@ def finetuning_kind(run: RunDir) -> Literal["pix2pix", "cyclegan", "one directio
 
 
 def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, NetworkSpec]]:
-    """Cut generator and discriminator; with CycleGAN the way back as it is."""
+    """Cut generator and discriminator, with or without their weights; with CycleGAN the way back as it is."""
     plans, run = run_plans(context.run), context.run
     networks: dict[Role, nn.Module] = {}
     specs: dict[Role, NetworkSpec] = {}
@@ -81,6 +90,8 @@ def _cut_networks(context: Context) -> tuple[dict[Role, nn.Module], dict[Role, N
         elif role == "discriminator":
             table = trace_channels(loaded.network, image_size=context.config.data.image_size)
             networks[role] = cut(loaded.network, table, plans.discriminator)
+        if role in JUDGED and not context.config.finetune.inherit:
+            initialize(networks[role], step_generator(context.config.seed, "from scratch", role))
     return networks, specs
 
 
@@ -92,23 +103,60 @@ def _training_sources(context: Context) -> Iterator[Images]:
     return evaluation_batches(chosen, image_size=config.data.image_size, batch_size=16)
 
 
-def _distillation(context: Context, student: nn.Module) -> Distillation:
-    """Distillation from the run's original networks."""
+def _make_gan(context: Context, networks: dict[Role, nn.Module]) -> Gan:
+    """The original objective over the cut networks, with distillation as configured."""
+    config = context.config
+    if not config.finetune.distillation:
+        return make_gan(context, networks, config.finetune)
+    online = config.finetune.distiller == "gcc"
+    originals = _originals(context.run, ROLES if online else JUDGED)
+    criterion = make_criterion(config.finetune, config.model)
+    teacher = _distillation(context, networks, originals, criterion, online=online)
+    gan = make_gan(context, networks, config.finetune, teacher=teacher)
+    return OnlineDistillation(_online_teacher(context, originals), gan) if online else gan
+
+
+def _online_teacher(context: Context, originals: dict[Role, nn.Module]) -> Gan:
+    """The original objective over the original networks, which go on learning."""
+    anchor = None
+    if finetuning_kind(context.run) == "one direction":
+        # Without a way back nothing but the frozen original says what the teacher's translations should keep.
+        anchor = _distillation(context, originals, _originals(context.run, JUDGED), None)
+    return make_gan(context, originals, context.config.finetune, teacher=anchor)
+
+
+def _originals(run: RunDir, roles: tuple[Role, ...]) -> dict[Role, nn.Module]:
+    """The run's original networks, loaded anew."""
+    return {role: load_original(run, role).network for role in roles if has_original(run, role)}
+
+
+def _distillation(
+    context: Context,
+    students: dict[Role, nn.Module],
+    teachers: dict[Role, nn.Module],
+    criterion: Criterion | None,
+    *,
+    online: bool = False,
+) -> Distillation:
+    """Distillation from one set of networks to the generator of another."""
     config = context.config
     size = config.data.image_size
-    channels = context.dataset.input_channels
     return Distillation(
-        student,
-        load_original(context.run, "generator").network,
-        load_original(context.run, "discriminator").network,
-        torch.zeros(2, channels, size, size),
+        students["generator"],
+        teachers["generator"],
+        teachers["discriminator"],
+        torch.zeros(2, context.dataset.input_channels, size, size),
         context.fabric,
-        model=config.model,
+        criterion=criterion,
         conditional=context.conditional,
-        content_weight=config.finetune.content_weight or 0.0,
-        texture_weight=config.finetune.texture_weight or 0.0,
         image_weight=config.finetune.image_weight if finetuning_kind(context.run) == "one direction" else 0.0,
+        online=online,
     )
+
+
+def _method(config: CompressConfig) -> str:
+    """What was distilled with."""
+    return config.finetune.distiller if config.finetune.distillation else "none"
 
 
 def _deliver(context: Context, networks: dict[Role, nn.Module], specs: dict[Role, NetworkSpec]) -> None:
@@ -126,6 +174,7 @@ def _deliver(context: Context, networks: dict[Role, nn.Module], specs: dict[Role
         "original_macs": plan["total_macs"],
         "data": context.dataset.name,
         "seed": config.seed,
+        "distillation": _method(config),
         "kept_channels": run_plans(run).generator.to_json(),
     }
     save_network(run.compressed, generator, spec=specs["generator"], provenance=provenance, overwrite=True)

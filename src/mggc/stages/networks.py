@@ -17,7 +17,7 @@ from mggc.networks.specs import (
 )
 from mggc.pruning.blocks import allow_dropping_blocks
 from mggc.pruning.channels import trace_channels
-from mggc.pruning.table import ChannelTable
+from mggc.pruning.table import ChannelTable, with_floors
 from mggc.runs.rundir import RunDir
 from mggc.runtime import step_generator
 
@@ -99,7 +99,8 @@ def original_folder(run: RunDir, role: Role) -> Path:
 
 
 def generator_table(run: RunDir, network: nn.Module) -> ChannelTable:
-    """The channel table of the run's original generator, with droppable residual blocks as configured."""
+    """The channel table of the run's original generator, with floors and droppable residual blocks as configured."""
     config = run.config
     table = trace_channels(network, image_size=config.data.image_size)
+    table = with_floors(table, share=config.prune.floor)
     return allow_dropping_blocks(network, table) if config.prune.drop_blocks else table

@@ -4,7 +4,8 @@ from typing import Any, TypeVar
 
 from mggc.config import CompressConfig, GanMode, Model, Settings
 from mggc.errors import MggcError
-from mggc.finetune.distill import CONTENT_WEIGHT, TEXTURE_WEIGHT
+from mggc.finetune.criteria import WEIGHTS
+from mggc.metrics.paired import WINDOW
 from mggc.networks.specs import UNET_DOWNS
 
 GAN_MODE: dict[Model, GanMode] = {"pix2pix": "hinge", "cyclegan": "lsgan"}
@@ -17,7 +18,8 @@ def resolve(config: CompressConfig) -> CompressConfig:
     """Fill in what was left to the model and the data; the result no longer depends on defaults.
 
     Raises:
-        MggcError: No usual generator takes images of this size.
+        MggcError: No usual generator takes images of this size, or the distillation method says nothing of so small
+            batches or images.
     """
     pix2pix = config.model == "pix2pix"
     glyphs = config.data.data == "glyphs"
@@ -33,6 +35,7 @@ def resolve(config: CompressConfig) -> CompressConfig:
     if prune_epochs is None and prune_updates is None and config.train.updates is not None:
         prune_updates = max(1, round(PRUNING_SHARE * config.train.updates))
     network = config.network
+    _check_distiller(config, image_size)
     return _with(
         config,
         data=_with(
@@ -58,8 +61,7 @@ def resolve(config: CompressConfig) -> CompressConfig:
         finetune=_with(
             config.finetune,
             gan_mode=config.finetune.gan_mode or gan_mode,
-            content_weight=_or(config.finetune.content_weight, CONTENT_WEIGHT[config.model]),
-            texture_weight=_or(config.finetune.texture_weight, TEXTURE_WEIGHT[config.model]),
+            **_weights(config),
         ),
     )
 
@@ -80,8 +82,30 @@ def generator_name(model: Model, image_size: int) -> str:
     )
 
 
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+def _weights(config: CompressConfig) -> dict[str, float]:
+    """Distillation weights, of all methods: a run may change its method later."""
+    given = {name: getattr(config.finetune, name) for name in WEIGHTS}
+    return {
+        name: by_model[config.model] if given[name] is None else given[name]
+        for name, by_model in WEIGHTS.items()
+    }
+
+
+def _check_distiller(config: CompressConfig, image_size: int) -> None:
+    """Refuse a method that would do nothing, or could not be computed, before hours are spent on earlier stages."""
+    finetune, devices = config.finetune, config.runtime.devices
+    if not finetune.distillation:
+        return
+    if finetune.distiller == "cat" and finetune.batch_size < 2 * devices:
+        raise MggcError(
+            "--finetune.distiller cat compares the images of a batch with each other: two or more on each device. "
+            f"Found --finetune.batch-size {finetune.batch_size}; use {2 * devices} or more."
+        )
+    if finetune.distiller == "omgd" and image_size < WINDOW:
+        raise MggcError(
+            f"--finetune.distiller omgd takes SSIM over windows of {WINDOW}×{WINDOW} pixels. "
+            f"Found --image-size {image_size}; use a larger one, or another distiller."
+        )
 
 
 def _with(settings: AnySettings, **changes: Any) -> AnySettings:
