@@ -93,7 +93,7 @@ def test_a_run_killed_after_the_measurement_goes_on_with_the_same_budget(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mggc.stages.prune.run_updates", die)
+        patch.setattr("mggc.stages.play.run_updates", die)
         with pytest.raises(KeyboardInterrupt):
             compress_run(config(data), tmp_path / "run")
     machine.slowness = lambda _: 2.0
