@@ -12,6 +12,7 @@ from bench_toys import latency, stub_timer, tiny_unet
 from mggc.deploy import bench_child, bench_runners
 from mggc.deploy.bench import Plan, bench, costs, write_artefacts
 from mggc.deploy.bench_machine import machine
+from mggc.deploy.bench_onnx import to_onnx_bytes
 from mggc.deploy.bench_runners import (
     BACKENDS,
     check_backends,
@@ -107,6 +108,19 @@ def test_the_graph_has_no_batch_norm_left(artefacts: Path) -> None:
     assert "BatchNormalization" not in {
         node.op_type for node in onnx.load(onnx_path(artefacts, 2)).graph.node
     }
+
+
+class Undecided(torch.nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image if image.sum() > 0 else -image
+
+
+def test_a_network_that_becomes_no_graph_is_named_in_one_line() -> None:
+    with pytest.raises(
+        MggcError, match=r"A Undecided does not become an ONNX graph \(.*backend eager"
+    ) as caught:
+        to_onnx_bytes(Undecided(), torch.zeros(1, 1, 8, 8))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_fresh_process_tells_load_first_pass_and_its_own_peak_memory(artefacts: Path) -> None:

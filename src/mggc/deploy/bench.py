@@ -15,7 +15,7 @@ from mggc.deploy.bench_onnx import to_onnx_bytes
 from mggc.deploy.bench_runners import NEEDS, NETWORK_FOLDER, Runner, load_runner, onnx_path
 from mggc.deploy.bench_start import Start, measure_start
 from mggc.metrics.latency import Latency, measure_latency
-from mggc.networks.files import WEIGHTS_NAME, save_network
+from mggc.networks.files import save_network
 from mggc.networks.specs import NetworkSpec
 from mggc.pruning.macs import count_macs
 from mggc.pruning.table import first_conv
@@ -115,11 +115,6 @@ def write_artefacts(subject: Subject, folder: Path, plan: Plan) -> None:
     for batch_size in plan.batch_sizes:
         example = torch.zeros(batch_size, channels, plan.image_size, plan.image_size)
         onnx_path(folder, batch_size).write_bytes(to_onnx_bytes(subject.network, example))
-
-
-def file_bytes(folder: Path) -> int:
-    """Size of a network's weights file."""
-    return (folder / NETWORK_FOLDER / WEIGHTS_NAME).stat().st_size
 
 
 def _rows(
