@@ -11,7 +11,7 @@ import torch
 from bench_toys import latency, stub_timer, tiny_unet
 from mggc.deploy import bench_child, bench_runners
 from mggc.deploy.bench import Plan, bench, costs, write_artefacts
-from mggc.deploy.bench_machine import machine
+from mggc.deploy.bench_machine import busy, machine
 from mggc.deploy.bench_onnx import to_onnx_bytes
 from mggc.deploy.bench_runners import (
     BACKENDS,
@@ -173,3 +173,12 @@ def test_the_machine_names_processor_cores_and_runtimes() -> None:
     assert found["processor"]
     assert found["cores"] >= 1
     assert found["runtimes"] == {"eager": torch.__version__}
+
+
+def test_a_busy_machine_is_warned_of() -> None:
+    assert busy({"load": 5.66, "cores": 2}) == (
+        "Warning: the machine is busy (load 5.7 on 2 cores). Ratios hold, roughly; milliseconds do not. "
+        "Measure again when it is idle."
+    )
+    assert busy({"load": 1.9, "cores": 2}) is None
+    assert busy({"load": None, "cores": 2}) is None

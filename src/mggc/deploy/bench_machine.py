@@ -23,6 +23,21 @@ def machine(backends: tuple[Backend, ...]) -> dict[str, Any]:
     }
 
 
+def busy(found: dict[str, Any]) -> str | None:
+    """A warning where more ran on the machine than it has cores for, when the measuring began; None where not.
+
+    Args:
+        found: What `machine` returned.
+    """
+    load, cores = found["load"], found["cores"]
+    if load is None or not cores or load <= cores:
+        return None
+    return (
+        f"Warning: the machine is busy (load {load:.1f} on {cores} cores). Ratios hold, roughly; milliseconds do not. "
+        "Measure again when it is idle."
+    )
+
+
 def _processor() -> str:
     if CPU_INFO.is_file():
         for line in CPU_INFO.read_text(errors="replace").splitlines():

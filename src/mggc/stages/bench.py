@@ -11,7 +11,7 @@ import torch
 from mggc.budget import parse_budget
 from mggc.config import Backend
 from mggc.deploy.bench import Plan, Row, Subject, bench, costs
-from mggc.deploy.bench_machine import machine
+from mggc.deploy.bench_machine import busy, machine
 from mggc.deploy.bench_runners import check_backends, usual_backends
 from mggc.errors import MggcError
 from mggc.networks.build import build
@@ -94,6 +94,8 @@ def bench_networks(request: BenchRequest, reporter: Reporter | None = None) -> B
         cold_start=request.cold_start,
     )
     where = machine(backends)
+    if (warning := busy(where)) is not None:
+        reporter.message(warning)
     with TemporaryDirectory(prefix="mggc-bench-") as folder:
         rows = bench(subjects, plan, Path(folder), report=reporter.message)
     return BenchResult(

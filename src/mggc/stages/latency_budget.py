@@ -12,6 +12,7 @@ from typing import Any
 from mggc.budget import macs_text, parse_budget, parse_latency
 from mggc.config import CompressConfig
 from mggc.deploy.bench import Subject
+from mggc.deploy.bench_machine import busy
 from mggc.deploy.latency_budget import WidthTimer, check_latency, choose_multiple, find_budget
 from mggc.deploy.latency_meter import LatencyMeter
 from mggc.networks.files import read_config
@@ -119,6 +120,8 @@ def _find(context: Context, made_for: str) -> None:
     record = measured_budget(config, Subject(loaded.network, loaded.spec), counter)
     write_json(context.run.path / RECORD_NAME, {"made_for": made_for, **record})
     context.reporter.message(found_line(record))
+    if (warning := busy(record["machine"])) is not None:
+        context.reporter.message(warning)
 
 
 def found_line(record: dict[str, Any]) -> str:
