@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from mggc import config
-from mggc.budget import parse_budget
+from mggc.budget import macs_text, parse_budget, parse_latency
 from mggc.config import CompressConfig, DataConfig, PruneConfig, ScheduleConfig, Settings
 from mggc.presets import PAPER
 
@@ -41,6 +41,28 @@ def test_what_is_neither_is_refused_where_it_is_given(text: str) -> None:
         parse_budget(text, total_macs=10_000)
     with pytest.raises(ValidationError, match="budget"):
         CompressConfig(budget=text)
+
+
+@pytest.mark.parametrize(("text", "milliseconds"), [("30ms", 30), ("0.5s", 500), (" 2.5MS ", 2.5)])
+def test_a_budget_may_be_a_latency_which_becomes_macs_by_measurement_only(
+    text: str, milliseconds: float
+) -> None:
+    assert parse_latency(text) == milliseconds
+    assert CompressConfig(budget=text).budget == text
+    with pytest.raises(ValueError, match="MACs were wanted"):
+        parse_budget(text, total_macs=10_000)
+
+
+@pytest.mark.parametrize("text", ["0ms", "0.0s", "-3ms", "30 ms", "30mss", "ms", "30us"])
+def test_no_latency_at_all_is_refused_where_it_is_given(text: str) -> None:
+    with pytest.raises(ValidationError, match="budget"):
+        CompressConfig(budget=text)
+
+
+@pytest.mark.parametrize("macs", [1, 999, 1_000, 1_234_567, 6_053_298_177])
+def test_macs_written_as_a_budget_are_exactly_as_many(macs: int) -> None:
+    assert parse_budget(macs_text(macs), total_macs=10) == macs
+    assert parse_latency("20%") is None
 
 
 def test_a_share_is_rounded_down_so_that_the_budget_is_never_exceeded() -> None:

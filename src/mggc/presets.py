@@ -42,6 +42,7 @@ PAPER: dict[str, dict[str, Any]] = {
         "generator_norm": "batch",
         "discriminator_norm": "batch",
         "multiple_of": 1,
+        "measured_widths": False,
         "drop_blocks": False,
     },
     "encode": {"method": "swav"},

@@ -103,6 +103,9 @@ REFUSALS = {
     "a budget of nothing": ("compress pairs --budget 0", "", ["lies between 0 and 1"]),
     "a budget above all": ("compress pairs --budget 120%", "", ["lies between 0 and 1", "120%"]),
     "a budget in words": ("compress pairs --budget small", "", ["A budget is a share", "'small'"]),
+    "a latency of nothing": ("compress pairs --budget 0ms", "", ["is more than nothing", "'0ms'"]),
+    "a latency in another unit": ("compress pairs --budget 30us", "", ["a latency (30ms)", "'30us'"]),
+    "an unknown backend": ("compress pairs --latency.backend tensorrt", "", ["--latency.backend", "tensorrt"]),
     "a budget without unit": ("demo --budget 3000000", "", ["lies between 0 and 1", "3000000"]),
     "too few images": (
         "compress pairs --config tiny.toml --prune.neighbors 5",

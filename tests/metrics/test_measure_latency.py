@@ -19,6 +19,13 @@ def test_networks_are_timed_in_turns_and_each_goes_first():
     assert {latency.rounds for latency in found.values()} == {3}
 
 
+def test_a_network_settles_in_before_each_timed_pass() -> None:
+    calls: list[str] = []
+    networks = {name: lambda _, name=name: calls.append(name) for name in "ab"}
+    measure_latency(networks, EXAMPLE, rounds=2, warmup=0, settle=2)
+    assert "".join(calls) == "aaabbb" + "bbbaaa"
+
+
 def test_figures_are_milliseconds_in_order():
     found = measure_latency({"slow": lambda _: time.sleep(0.004), "fast": lambda _: None}, EXAMPLE, rounds=7)
     for latency in found.values():

@@ -29,6 +29,7 @@ SUMMARIES = {
     "report": "Write one HTML file on runs: pictures, costs, metrics, curves and settings.",
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
+    "bench": "Measure networks side by side on this machine: latency, cold start, memory.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
 }
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from mggc.cli.options import ForceOption, JsonOption, RunArg
-from mggc.config import MacsConvention, PruneConfig, RuntimeConfig
+from mggc.config import LatencyConfig, MacsConvention, PruneConfig, RuntimeConfig
 
 
 def prune_command(
@@ -13,8 +13,11 @@ def prune_command(
     /,
     *,
     settings: Annotated[PruneConfig, Parameter(name="*")] = PruneConfig(),
-    budget: Annotated[str | None, Parameter(help="MACs to keep: a share (20%) or a number (3.05G).")] = None,
+    budget: Annotated[
+        str | None, Parameter(help="MACs to keep: a share (20%) or a number (3.05G); or a latency (30ms).")
+    ] = None,
     macs_convention: Annotated[MacsConvention | None, Parameter(help="How MACs are counted.")] = None,
+    latency: LatencyConfig = LatencyConfig(),
     runtime: Annotated[RuntimeConfig, Parameter(name="*")] = RuntimeConfig(),
     force: ForceOption = False,
     json: JsonOption = False,
@@ -24,6 +27,7 @@ def prune_command(
 
     overrides: dict[str, Any] = {
         "prune": settings.model_dump(exclude_unset=True),
+        "latency": latency.model_dump(exclude_unset=True),
         "runtime": runtime.model_dump(exclude_unset=True),
     }
     overrides |= {} if budget is None else {"budget": budget}

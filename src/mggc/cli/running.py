@@ -11,6 +11,8 @@ from mggc.runs.settings import to_toml
 from mggc.stages.aim import aimed, toward
 from mggc.stages.both import DIRECTIONS, compress_both
 from mggc.stages.compress import complete, compress_run
+from mggc.stages.latency_budget import found_line
+from mggc.stages.latency_fit import delivered_line
 from mggc.stages.predict import predict
 from mggc.stages.single import run_stage
 from mggc.stages.source import GeneratorSource
@@ -36,6 +38,8 @@ def compress_and_show(
     with ConsoleReporter() as reporter:
         result = compress_run(config, out, generator=generator, force=force, reporter=reporter)
     show(results_table(result), as_json=as_json)
+    if result.latency is not None and "delivered" in result.latency:
+        show(f"\n{delivered_line(result.latency)}", as_json=as_json)
     show(f"\nRun: {result.run}", as_json=as_json)
     show(f"Compressed generator: {result.compressed}", as_json=as_json)
     show(f"Pictures: {result.run / 'evaluate' / 'grid.png'}", as_json=as_json)
@@ -66,6 +70,8 @@ def _predict_and_show(
     for title, costs in (("MACs", prediction.macs), ("parameters", prediction.parameters)):
         rows.append([title, quantity(costs["original"]), quantity(costs["compressed"])])
     show(to_toml(resolved), as_json=as_json)
+    if prediction.latency is not None:
+        show(f"{found_line(prediction.latency)}\n", as_json=as_json)
     title = f"At uniform width, budget {quantity(prediction.budget)} MACs ({resolved.macs_convention})"
     show(table_of(title, ["channel group", "original", "compressed"], rows), as_json=as_json)
     return {"config": resolved.model_dump(), "prediction": prediction.to_json()}

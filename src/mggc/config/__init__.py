@@ -23,6 +23,7 @@ from mggc.config.base import (
 from mggc.config.data import DataConfig, NetworkConfig, RuntimeConfig
 from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
+from mggc.config.latency import Backend, LatencyConfig
 from mggc.config.pipeline import CompressConfig
 from mggc.config.prune import Decode, InitialLogits, Optimizer, Pairing, PlanMethod, PruneConfig
 from mggc.config.training import (
@@ -35,6 +36,7 @@ from mggc.config.training import (
 )
 
 __all__ = [
+    "Backend",
     "Channels",
     "CompressConfig",
     "DataConfig",
@@ -48,6 +50,7 @@ __all__ = [
     "FinetuneConfig",
     "GanMode",
     "InitialLogits",
+    "LatencyConfig",
     "MacsConvention",
     "Model",
     "NetworkConfig",

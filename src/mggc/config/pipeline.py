@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from mggc.budget import parse_budget
+from mggc.budget import check_budget_text
 from mggc.config.base import MacsConvention, Model, NonNegativeInt, Settings
 from mggc.config.data import DataConfig, NetworkConfig, RuntimeConfig
 from mggc.config.encode import EncodeConfig
 from mggc.config.evaluate import EvaluateConfig
+from mggc.config.latency import LatencyConfig
 from mggc.config.prune import PruneConfig
 from mggc.config.training import FinetuneConfig, RecoverConfig, TrainConfig
 
@@ -21,7 +22,8 @@ class CompressConfig(Settings):
     compress: Literal["AtoB", "BtoA", "both"] | None = None
     """CycleGAN: the direction whose generator is compressed, or ``both``; absent: as ``--direction`` says."""
     budget: str = "20%"
-    """MACs to keep: a share of the original's (``0.165``, ``16.5%``) or a number (``3.05G``)."""
+    """MACs to keep: a share of the original's (``0.165``, ``16.5%``) or a number (``3.05G``); or a latency (``30ms``), for
+    which the MACs are found by measurement on this machine."""
     macs_convention: MacsConvention = "exact"
     """Transposed convolutions counted at their input (``exact``) or output resolution (``paper``)."""
     seed: NonNegativeInt = 0
@@ -44,7 +46,9 @@ class CompressConfig(Settings):
     """Stage 5."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """Stage 6."""
+    latency: LatencyConfig = LatencyConfig()
+    """How a budget that is a latency is measured."""
 
     def model_post_init(self, _: Any) -> None:
         """Refuse an unreadable budget where it is given, not an hour later."""
-        parse_budget(self.budget, total_macs=1)
+        check_budget_text(self.budget)

@@ -108,6 +108,8 @@ class PruneConfig(Settings):
     """Keep the generator's dropout active during the game (the paper's ξ)."""
     multiple_of: PositiveInt = 1
     """Round kept widths up to a multiple of this, for hardware; the budget still holds."""
+    measured_widths: bool | None = None
+    """Choose ``multiple_of`` among 1, 4, 8 and 16 by measurement; absent: where the budget is a latency and it is 1."""
     drop_blocks: bool = False
     """Let the inner width of a residual block fall to zero and remove the block."""
     mask_lr: PositiveFloat = 1e-2

@@ -21,7 +21,12 @@ class Latency(NamedTuple):
 
 
 def measure_latency(
-    networks: Mapping[str, Callable[[Images], object]], example: Images, *, rounds: int = 20, warmup: int = 3
+    networks: Mapping[str, Callable[[Images], object]],
+    example: Images,
+    *,
+    rounds: int = 20,
+    warmup: int = 3,
+    settle: int = 0,
 ) -> dict[str, Latency]:
     """Median and spread of each network's time for one batch, measured in turns.
 
@@ -34,14 +39,16 @@ def measure_latency(
         example: The batch that all of them get, on the device where they run.
         rounds: Timed passes of each network.
         warmup: Untimed passes of each network beforehand.
+        settle: Untimed passes before each timed one, so that a small network does not wait for its weights where a large
+            one has just driven them out of the caches.
 
     Raises:
-        ValueError: No networks, no rounds, or a negative warm-up.
+        ValueError: No networks, no rounds, or a negative number of untimed passes.
     """
-    if not networks or rounds < 1 or warmup < 0:
+    if not networks or rounds < 1 or min(warmup, settle) < 0:
         raise ValueError(
-            "Latency needs a network, `rounds >= 1` and `warmup >= 0`. "
-            f"Found {len(networks)} networks, `rounds = {rounds}` and `warmup = {warmup}`."
+            "Latency needs a network, `rounds >= 1`, `warmup >= 0` and `settle >= 0`. "
+            f"Found {len(networks)} networks, `rounds = {rounds}`, `warmup = {warmup}` and `settle = {settle}`."
         )
     names = list(networks)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -49,6 +56,8 @@ def measure_latency(
         for turn in range(-warmup, rounds):
             first = turn % len(names)
             for name in names[first:] + names[:first]:
+                for _ in range(settle):
+                    networks[name](example)
                 elapsed = _time_ms(networks[name], example)
                 if turn >= 0:
                     times[name].append(elapsed)

@@ -153,6 +153,36 @@ def uniform_plan(scores: Float[Tensor, " prunable"], counter: MacsCounter, *, bu
     return ChannelPlan.from_mask(_mask_of_widths(chosen, order, table), table)
 
 
+def narrower_plan(
+    plan: ChannelPlan,
+    scores: Float[Tensor, " prunable"],
+    counter: MacsCounter,
+    *,
+    budget: int,
+    multiple_of: int = 1,
+) -> ChannelPlan:
+    """A plan within a smaller budget: every group of ``plan`` keeps the same share of its channels, the best-scored ones.
+
+    Args:
+        plan: Whatever chose it, its proportions stay.
+        scores: Higher is kept first, among the channels that the plan keeps.
+        counter: MACs of the network, in the budget's convention.
+        budget: MACs to stay within, as far as one channel (or one multiple) for each group allows.
+        multiple_of: Widths are rounded down to a multiple of this, but not to nothing.
+    """
+    table = counter.table
+    order = _channel_order(scores.cpu().masked_fill(plan.mask(table) == 0, -torch.inf), table)
+    kept = torch.tensor([len(plan.kept[group.name]) for group in table.groups])
+    steps = 1000
+
+    def mask(step: int) -> Tensor:
+        rounded = kept * step // steps // multiple_of * multiple_of
+        return _mask_of_widths(rounded.maximum(kept.clamp(max=multiple_of)), order, table)
+
+    step = _last_that_fits(lambda step: counter(mask(step)).item() <= budget, steps)
+    return ChannelPlan.from_mask(mask(step), table)
+
+
 def _channel_order(scores: Tensor, table: ChannelTable) -> list[Tensor]:
     """For each group its channels' positions in the mask, best first."""
     return [

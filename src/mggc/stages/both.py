@@ -11,7 +11,7 @@ from mggc.stages.aim import toward
 from mggc.stages.check import open_for_compression
 from mggc.stages.compress import CompressResult, complete, compress_run
 from mggc.stages.context import Reporter
-from mggc.stages.predict import predict
+from mggc.stages.predict import refuse_impossible
 from mggc.stages.source import GeneratorSource
 
 DIRECTIONS: tuple[Direction, ...] = ("AtoB", "BtoA")
@@ -57,7 +57,7 @@ def compress_both(
         settings, source = toward(direction, config, generator, pair=True)
         settings = complete(settings, source)
         open_for_compression(settings, source)
-        predict(settings, source)
+        refuse_impossible(settings, source, out / direction)
     results: dict[Direction, CompressResult] = {}
     for direction in DIRECTIONS:
         settings, source = toward(direction, config, generator, pair=True)

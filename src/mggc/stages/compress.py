@@ -21,7 +21,8 @@ from mggc.stages.find_neighbors import find_neighbors
 from mggc.stages.finetune import finetune
 from mggc.stages.import_gan import import_gan
 from mggc.stages.inherit import inherited_settings
-from mggc.stages.predict import predict
+from mggc.stages.latency_budget import run_latency
+from mggc.stages.predict import refuse_impossible
 from mggc.stages.prune import prune
 from mggc.stages.recover import recover_discriminator
 from mggc.stages.resolve import resolve
@@ -43,6 +44,8 @@ class CompressResult:
     """MACs of ``original`` and ``compressed``, in the budget's convention."""
     metrics: dict[str, dict[str, float | int | None]]
     """Figures of ``original`` and ``compressed`` by metric; with their protocols in the run's ``evaluate`` folder."""
+    latency: dict[str, Any] | None = None
+    """Of a latency budget: how its MACs were found, and what the delivered generator takes."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
@@ -77,7 +80,7 @@ def compress_run(
         )
     # Both refuse what cannot work before anything is written.
     dataset = open_for_compression(config, generator)
-    predict(config, generator)
+    refuse_impossible(config, generator, out)
     context = make_context(RunDir.create(out, config, force=force), reporter, force=force, dataset=dataset)
     if generator is None:
         train_gan(context)
@@ -119,4 +122,5 @@ def result_of(run: RunDir) -> CompressResult:
             name: {metric: figure.value for metric, figure in figures.items()}
             for name, figures in metrics.items()
         },
+        latency=run_latency(run),
     )

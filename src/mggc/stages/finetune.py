@@ -27,6 +27,7 @@ from mggc.runtime import seed_step, step_generator
 from mggc.shapes import Images
 from mggc.stages.context import Context
 from mggc.stages.import_gan import NEEDS_DISTILLATION
+from mggc.stages.latency_fit import measure_delivered
 from mggc.stages.networks import ROLES, Role, generator_table, has_original, load_original
 from mggc.stages.prune import current_plans_digest, run_plans
 from mggc.stages.train_gan import make_gan, run_training
@@ -61,6 +62,7 @@ def finetune(context: Context) -> None:
     run_training(context, stage, digest, gan, config.finetune)
     if context.leader:
         _deliver(context, networks, specs)
+        measure_delivered(context)
         stage.finish(digest, objective=kind, distillation=_method(config))
     context.fabric.barrier()
 

@@ -11,6 +11,8 @@ from mggc.runs.rundir import RunDir, digest_of
 from mggc.stages.baselines import choose
 from mggc.stages.context import Context, data_digest
 from mggc.stages.find_neighbors import neighbors_digest
+from mggc.stages.latency_budget import resolve_budget
+from mggc.stages.latency_fit import fit_plan
 from mggc.stages.networks import generator_table, load_original
 from mggc.stages.play import play
 
@@ -30,9 +32,10 @@ def prune(context: Context) -> None:
     """Choose the channels that stay, or continue choosing.
 
     Raises:
-        MggcError: The budget is below what one channel in every group costs, or a baseline cannot be had for this
+        MggcError: The budget is below what one channel in every group costs or takes, or a baseline cannot be had for this
             generator.
     """
+    context = resolve_budget(context)
     config, stage = context.config, context.run.stage("prune")
     precision = config.runtime.precision
     digest = prune_digest(context, precision)
@@ -48,6 +51,7 @@ def prune(context: Context) -> None:
         plans = Plans(*play(context, digest, counter, budget=budget))
     else:
         plans = Plans(*choose(context, digest, counter, budget=budget))
+    plans = plans._replace(generator=fit_plan(context, plans.generator, counter))
     if context.leader:
         macs = round(counter(plans.generator.mask(table)).item())
         write_json(
@@ -99,7 +103,7 @@ def current_plans_digest(context: Context) -> str:
     """
     stage = context.run.stage("prune")
     done = stage.require(f"mggc prune {context.run.path}")
-    return context.require_current(stage, prune_digest(context, done["precision"]))
+    return context.require_current(stage, prune_digest(resolve_budget(context), done["precision"]))
 
 
 def run_plans(run: RunDir) -> Plans:
