@@ -24,7 +24,7 @@ SUMMARIES = {
     "finetune": "Cut and finetune, in an existing run.",
     "evaluate": "Measure original and compressed generator, in an existing run.",
     "translate": "Translate a folder of images with a generator.",
-    "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
+    "export": "Write a run's networks for other software: ONNX, torch.export, safetensors, Hugging Face, …",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
 }
 

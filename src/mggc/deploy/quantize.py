@@ -1,0 +1,64 @@
+"""Static int8 quantization of an exported ONNX file."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mggc.deploy.extras import require
+from mggc.deploy.interface import INPUT_NAME, Interface
+from mggc.shapes import ByteImages
+
+
+def quantize_onnx(source: Path, target: Path, interface: Interface, batches: Iterable[ByteImages]) -> None:
+    """Write a copy whose convolutions compute in int8, with ranges of activations seen on training images.
+
+    Weights are quantized for each output channel. Transposed convolutions stay in fp32: ONNX Runtime has no faster
+    kernel for them, and they are where images lose most.
+
+    Args:
+        source: The fp32 file.
+        target: Where to.
+        interface: The form of its images.
+        batches: Calibration images.
+
+    Raises:
+        MggcError: Packages are missing.
+    """
+    require("onnx")
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
+        """The images, one batch after another."""
+
+        def __init__(self) -> None:
+            self._batches = iter(batches)
+
+        def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+            """The next batch by input name; None at the end."""
+            batch = next(self._batches, None)
+            return None if batch is None else {INPUT_NAME: interface.feed(batch).numpy()}
+
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # a remark that the file could be optimized first, at every call
+    try:
+        quantize_static(
+            source,
+            target,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        logger.setLevel(level)
