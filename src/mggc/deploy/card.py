@@ -9,6 +9,8 @@ from mggc.networks.specs import FactorySpec
 
 LIBRARY = "mggc"
 TASK = "image-to-image"
+COSTS = ("macs", "macs_paper", "parameters", "file_size", "latency")
+"""Figures that are no results in the sense of the hub's leaderboards."""
 
 
 def model_card(facts: Facts, *, usage: str, notes: str = "") -> str:
@@ -21,7 +23,7 @@ def model_card(facts: Facts, *, usage: str, notes: str = "") -> str:
     """
     parts = [
         _front_matter(facts),
-        f"# {facts.name}\n\n{facts.title}. Made with [mggc](https://pypi.org/project/mggc/), which prunes a generator in a "
+        f"# {facts.name}\n\n{facts.title}. Made with mggc, which prunes a generator in a "
         "game that keeps the density of every neighbourhood of its images, and finetunes it with distillation.",
         f"## Use\n\n{usage}",
         f"## What it is\n\n{_cost_table(facts)}",
@@ -36,7 +38,12 @@ def _front_matter(facts: Facts) -> str:
     tags = [TASK, "gan", "model-compression", "pruning", "distillation", facts.spec.kind, facts.model]
     lines = ["---", f"library_name: {LIBRARY}", f"pipeline_tag: {TASK}", "tags:"]
     lines += [f"- {json.dumps(tag)}" for tag in dict.fromkeys(tags) if tag]
-    results = [result for name, figure in _own(facts).items() for result in _result(name, figure)]
+    results = [
+        result
+        for name, figure in _own(facts).items()
+        if name not in COSTS
+        for result in _result(name, figure)
+    ]
     if results and facts.data:
         lines += ["model-index:", f"- name: {json.dumps(facts.name)}", "  results:"]
         lines += [f"  - task: {{type: {TASK}}}"]

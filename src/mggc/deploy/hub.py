@@ -41,7 +41,6 @@ pip install 'mggc[hub]'
 
 ```python
 import mggc
-from PIL import Image
 
 generator = mggc.HubGenerator.from_pretrained("{repository}")
 images = generator(batch)  # float, [batch, channels, height, width], in [-1, 1]
@@ -54,7 +53,7 @@ class HubGenerator(nn.Module, ModelHubMixin, library_name=LIBRARY, pipeline_tag=
     """A generator that can be saved for, loaded from and pushed to the Hugging Face Hub.
 
     Args:
-        generator: The network, cut or not.
+        generator: The network, cut or not, in whichever mode.
         spec: The specification of the uncut network.
         origin: Where it came from: anything that JSON can hold.
         card: The text of its model card; absent, one is written from what the network itself tells.
@@ -70,6 +69,7 @@ class HubGenerator(nn.Module, ModelHubMixin, library_name=LIBRARY, pipeline_tag=
     ) -> None:
         super().__init__()
         self.generator, self.spec, self.origin, self.card = generator, spec, origin or {}, card
+        self.training = generator.training
 
     def forward(
         self, images: Float[Tensor, "batch in_channels height width"]

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from mggc.data.transforms import to_float
@@ -36,12 +34,11 @@ class Interface:
         """A batch of pictures in this form."""
         return images.permute(0, 2, 3, 1).contiguous() if self.kind == "uint8" else to_float(images)
 
-    def levels(self, output: Tensor | np.ndarray[Any, Any]) -> Tensor:
+    def levels(self, output: Tensor) -> Tensor:
         """Translated images as float grey levels [batch, channels, height, width], 0 to 255."""
-        images = torch.as_tensor(output)
         if self.kind == "uint8":
-            return images.permute(0, 3, 1, 2).float()
-        return (images.float() + 1) * LEVELS
+            return output.permute(0, 3, 1, 2).float()
+        return (output.float() + 1) * LEVELS
 
     def to_json(self) -> dict[str, Any]:
         """How to feed the file and read its answer, for its metadata."""

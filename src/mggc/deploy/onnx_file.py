@@ -8,13 +8,13 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
 
 from mggc.deploy.extras import require
 from mggc.deploy.interface import INPUT_NAME, OUTPUT_NAME
-from mggc.deploy.program import blame
+from mggc.deploy.program import blame, without_remarks
 from mggc.errors import MggcError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def describe_onnx(path: Path, description: Mapping[str, Any]) -> None:
 
 
 class OnnxGenerator:
-    """An exported generator in ONNX Runtime, on the CPU: arrays in, arrays out.
+    """An exported generator in ONNX Runtime, on the CPU.
 
     Args:
         path: The file.
@@ -89,10 +89,10 @@ class OnnxGenerator:
         options.log_severity_level = QUIET
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def __call__(self, images: Tensor) -> Tensor:
         """Translate a batch in the form that the file was written for."""
-        (output,) = self._session.run(None, {INPUT_NAME: images})
-        return np.asarray(output)
+        (output,) = self._session.run(None, {INPUT_NAME: images.numpy()})
+        return torch.from_numpy(output)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -122,7 +122,7 @@ def _quiet() -> "Iterator[None]":
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()), without_remarks():
             yield
     finally:
         logger.setLevel(level)

@@ -1,11 +1,10 @@
 """Whether an exported file computes what the PyTorch network does: a comparison by value, on pictures."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mggc.data.transforms import to_bytes, to_float
@@ -15,7 +14,10 @@ from mggc.errors import MggcError
 from mggc.shapes import ByteImages
 
 Precision = Literal["fp32", "fp16", "int8"]
-Runner = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
+PictureBatch: TypeAlias = UInt8[Tensor, "_ channels _ _"]
+"""One of several batches, which need not have one size."""
+Runner = Callable[[Tensor], Tensor]
+"""An exported generator at work, in the form of its interface."""
 
 
 class Difference(NamedTuple):
@@ -61,25 +63,25 @@ def expected_levels(
 
 
 def measure_difference(
-    runner: Runner, generator: nn.Module, interface: Interface, batches: Sequence[ByteImages]
+    runner: Runner, generator: nn.Module, interface: Interface, batches: Sequence[PictureBatch]
 ) -> Difference:
     """The difference between an exported generator and the PyTorch network, over batches of pictures.
 
     Args:
-        runner: The exported generator: arrays in, arrays out.
+        runner: The exported generator.
         generator: The network, in eval mode on the CPU.
         interface: The form of the exported generator's images.
-        batches: Pictures, one size for each batch.
+        batches: PictureBatch, one size for each batch.
     """
-    largest = total = 0.0
-    values = images = 0
+    found: list[Tensor] = []
+    images = 0
     for batch in batches:
-        found = interface.levels(runner(interface.feed(batch).numpy()))
-        difference = (found - expected_levels(generator, interface, batch)).abs()
-        largest = max(largest, difference.max().item())
-        total += difference.double().sum().item()
-        values, images = values + difference.numel(), images + len(batch)
-    return Difference(largest, total / values, images)
+        levels = interface.levels(runner(interface.feed(batch)))
+        found.append((levels - expected_levels(generator, interface, batch)).abs().flatten())
+        images += len(batch)
+    differences = torch.cat(found)
+    # Of tensors: Python's own max passes over what is no number.
+    return Difference(differences.max().item(), differences.double().mean().item(), images)
 
 
 def refuse_difference(difference: Difference, tolerance: Tolerance, *, what: str) -> None:

@@ -1,6 +1,7 @@
 """A generator as a traced program whose batch, height and width are open: what both ONNX and ``.pt2`` files hold."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,7 @@ def trace(deployable: DeployableGenerator) -> ExportedProgram:
     interface, dynamic = deployable.interface, Dim.DYNAMIC
     example = interface.feed(torch.zeros(2, interface.input_channels, *EXAMPLE_SIZE, dtype=torch.uint8))
     axes = (0, 1, 2) if interface.kind == "uint8" else (0, 2, 3)
-    with _tracked(deployable) as layers:
+    with _tracked(deployable) as layers, without_remarks():
         try:
             program = torch.export.export(
                 deployable, (example,), dynamic_shapes=(dict.fromkeys(axes, dynamic),)
@@ -43,10 +44,22 @@ def blame(program: ExportedProgram, error: BaseException) -> str:
     """The operation that an error of a later conversion is about, and its layer: ``aten.erfinv in layer model.3``."""
     operation = _operation(error)
     for node in program.graph.nodes:
-        if operation in str(node.target):
+        # The converter names what it has taken the operation apart into: prims.bessel_j0 of aten.special_bessel_j0.
+        if node.op == "call_function" and operation.split(".")[-1] in str(node.target):
             stack = list(node.meta.get("nn_module_stack", {}).values())
-            return f"{operation} in layer {_readable([stack[-1][0]] if stack else [])}"
+            own = ".".join(str(node.target).split(".")[:2])
+            return f"{own} in layer {_readable([stack[-1][0]] if stack else [])}"
     return f"{operation} in an unknown layer"
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """Without PyTorch's remark about a class of its own that its exporters still use."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning
+        )
+        yield
 
 
 def _open(program: ExportedProgram) -> ExportedProgram:
@@ -89,7 +102,7 @@ def _operation(error: BaseException) -> str:
     found = "an operation"
     cause: BaseException | None = error
     while cause is not None:
-        named = re.search(r"(?:torch\.ops\.|op=')(aten[.:]+\w+)", str(cause))
+        named = re.search(r"(?:torch\.ops\.|op=')(\w+(?:\.|::)\w+)", str(cause))
         found = named[1].replace("::", ".") if named else found
         cause = cause.__cause__ or cause.__context__
     return found

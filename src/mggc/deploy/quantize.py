@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mggc.deploy.extras import require
 from mggc.deploy.interface import INPUT_NAME, Interface
 from mggc.shapes import ByteImages
@@ -41,7 +39,7 @@ def quantize_onnx(source: Path, target: Path, interface: Interface, batches: Ite
         def __init__(self) -> None:
             self._batches = iter(batches)
 
-        def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+        def get_next(self) -> dict[str, Any] | None:
             """The next batch by input name; None at the end."""
             batch = next(self._batches, None)
             return None if batch is None else {INPUT_NAME: interface.feed(batch).numpy()}

@@ -12,6 +12,7 @@ from mggc.data.images import FolderImages, ImageSet, Subset, list_images
 from mggc.data.loaders import stack
 from mggc.data.open import open_dataset
 from mggc.data.pillow import Channels
+from mggc.deploy.parity import PictureBatch
 from mggc.errors import MggcError
 from mggc.runtime import step_generator
 from mggc.shapes import ByteImages
@@ -38,7 +39,7 @@ class Pictures:
     test: Split | None = None
     """For the quality of fewer bits."""
 
-    def to_compare(self) -> list[ByteImages]:
+    def to_compare(self) -> list[PictureBatch]:
         """A batch of a few at their size, and one picture of an odd size."""
         if self.compared is None:
             batch = _generated(COMPARED, self.channels, self.size)

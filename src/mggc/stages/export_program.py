@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from mggc.deploy.card import model_card
 from mggc.deploy.extras import versions
@@ -30,6 +30,7 @@ EXTRA_NAME = "mggc.json"
 """The metadata inside the file."""
 USAGE = """```python
 import torch
+from torch import Tensor
 
 generator = torch.export.load("generator.pt2").module()
 translated = generator(images)  # {shape}, {type}, {range}
@@ -111,14 +112,15 @@ def export_program(
 
 
 class _Program:
-    """A program from its file: arrays in, arrays out."""
+    """A program from its file."""
 
     def __init__(self, path: Path) -> None:
         self._module = torch.export.load(path).module()
 
-    def __call__(self, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def __call__(self, images: Tensor) -> Tensor:
         with torch.inference_mode():
-            return np.asarray(self._module(torch.from_numpy(images)))
+            output: Tensor = self._module(images)
+        return output
 
 
 def _usage(interface: Interface) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -129,9 +128,9 @@ def compare_precisions(
 
 def _translate(generator: OnnxGenerator, interface: Interface, sources: ByteImages) -> Tensor:
     """Grey levels, image by image."""
-    feeds = interface.feed(sources).numpy()
+    feeds = interface.feed(sources)
     outputs = [generator(feed[None]) for feed in feeds]
-    return interface.levels(np.concatenate(outputs)).round().clamp(0, 255)
+    return interface.levels(torch.cat(outputs)).round().clamp(0, 255)
 
 
 def _errors(
@@ -161,6 +160,6 @@ def _errors(
 def _latencies(
     generators: Mapping[str, OnnxGenerator], interface: Interface, image: ByteImages
 ) -> dict[str, Latency]:
-    feed = interface.feed(image).numpy()
+    feed = interface.feed(image)
     calls = {name: lambda _, run=generator: run(feed) for name, generator in generators.items()}
     return measure_latency(calls, to_float(image), rounds=ROUNDS)
