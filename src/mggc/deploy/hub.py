@@ -10,7 +10,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from mggc.deploy.any_size import translate
@@ -77,7 +77,9 @@ class HubGenerator(nn.Module, ModelHubMixin, library_name=LIBRARY, pipeline_tag=
         """Translate images in [-1, 1], of a size that the network takes."""
         return self.generator(images)  # type: ignore[no-any-return]
 
-    def translate(self, image: ByteImage, *, tile: int | None = None) -> ByteImage:
+    def translate(
+        self, image: ByteImage, *, tile: int | None = None
+    ) -> UInt8[Tensor, "target_channels height width"]:
         """Translate one uint8 image of any size; see `mggc.deploy.any_size.translate`."""
         return translate(self.generator, self.spec, image, tile=tile)
 
