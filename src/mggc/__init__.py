@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mggc.api import count_macs as count_macs
     from mggc.api import load_discriminator as load_discriminator
     from mggc.api import load_generator as load_generator
+    from mggc.deploy.hub import HubGenerator as HubGenerator
 
 from mggc.errors import MggcError as MggcError
 
@@ -31,10 +32,14 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "metrics":
         return import_module("mggc.metrics")
+    if name == "HubGenerator":
+        # Not in __all__: `from mggc import *` has to work without the extra that this needs.
+        import_module("mggc.deploy.extras").require("hub")
+        return import_module("mggc.deploy.hub").HubGenerator
     if name in __all__:
         return getattr(import_module("mggc.api"), name)
     raise AttributeError(f"module 'mggc' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "HubGenerator"])

@@ -28,7 +28,7 @@ SUMMARIES = {
     "evaluate": "Measure original and compressed generator, in an existing run.",
     "report": "Write one HTML file on runs: pictures, costs, metrics, curves and settings.",
     "translate": "Translate a folder of images with a generator.",
-    "export": "Write a run's original networks for pytorch-CycleGAN-and-pix2pix.",
+    "export": "Write a run's networks for other software: ONNX, torch.export, safetensors, Hugging Face, …",
     "bench": "Measure networks side by side on this machine: latency, cold start, memory.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
 }

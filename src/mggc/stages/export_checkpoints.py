@@ -1,4 +1,4 @@
-"""Networks of a run, written for other software."""
+"""Networks of a run, written as checkpoints of pytorch-CycleGAN-and-pix2pix."""
 
 import shutil
 from pathlib import Path
@@ -49,17 +49,6 @@ def export_checkpoints(source: Path, folder: Path, *, force: bool = False) -> li
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return list(paths.values())
-
-
-def export_folder(source: Path, layout: str) -> Path:
-    """Where a run's networks are written when nobody says: into a folder of the run, by layout.
-
-    Raises:
-        MggcError: The source is no run.
-    """
-    if not is_run(source):
-        raise MggcError(f"A folder to write to was wanted, since {source} is no run: mggc export SOURCE OUT.")
-    return source / "export" / layout
 
 
 def _networks(source: Path) -> dict[str, LoadedNetwork]:
