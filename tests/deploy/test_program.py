@@ -91,11 +91,12 @@ class Bessel(nn.Module):
         return torch.special.bessel_j0(features)
 
 
-def test_what_cannot_be_traced_is_named_with_its_layer() -> None:
+def test_what_cannot_be_traced_is_named_with_its_layer(capfd: pytest.CaptureFixture[str]) -> None:
     network = Undecided().eval()
-    with pytest.raises(MggcError, match="in layer second cannot be traced") as caught:
+    with pytest.raises(MggcError, match=r"`return torch\.tanh.*` in layer second cannot be traced") as caught:
         trace(deployable(network, OWN, Interface("uint8", 3, 3, 1, 1)))
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_onnx_lacks_is_named_with_its_layer(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,12 +116,12 @@ def _name_axes(model: "ModelProto") -> None:
 
 @contextmanager
 def _quiet() -> "Iterator[None]":
-    """Without the exporter's remarks on stdout and in the log, such as that torchvision is absent."""
+    """Without the exporter's remarks, also those in the log, such as that torchvision is absent."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with redirect_stdout(StringIO()), without_remarks():
+        with without_remarks():
             yield
     finally:
         logger.setLevel(level)

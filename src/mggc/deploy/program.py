@@ -1,9 +1,11 @@
 """A generator as a traced program whose batch, height and width are open: what both ONNX and ``.pt2`` files hold."""
 
 import re
+import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
@@ -34,7 +36,7 @@ def trace(deployable: DeployableGenerator) -> ExportedProgram:
             )
         except Exception as error:  # whatever a network's own code raises under tracing
             raise MggcError(
-                f"The generator does not export: {_operation(error)} in layer {_readable(layers)} cannot be traced "
+                f"The generator does not export: {_line(error)} in layer {_readable(layers)} cannot be traced "
                 f"({_first_line(error)})."
             ) from error
     return _open(program)
@@ -54,8 +56,8 @@ def blame(program: ExportedProgram, error: BaseException) -> str:
 
 @contextmanager
 def without_remarks() -> Iterator[None]:
-    """Without PyTorch's remark about a class of its own that its exporters still use."""
-    with warnings.catch_warnings():
+    """Without what PyTorch's exporters print, such as the graph so far, and warn of, such as classes of their own."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.filterwarnings(
             "ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning
         )
@@ -95,6 +97,12 @@ def _tracked(network: nn.Module) -> Iterator[list[str]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _line(error: BaseException) -> str:
+    """The line of a layer's ``forward`` that an error happened in."""
+    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.name == "forward"]
+    return f"`{lines[-1]}`" if lines and lines[-1] else _operation(error)
 
 
 def _operation(error: BaseException) -> str:
