@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mggc.deploy.folding import fold_batch_norms
 from mggc.deploy.interface import Interface
+from mggc.deploy.strided import stride_last_convolution
 from mggc.networks.specs import FactorySpec, NetworkSpec
 
 
@@ -61,10 +62,15 @@ class DeployableGenerator(nn.Module):
         return torch.minimum(position, period - position)
 
 
+def faster(generator: nn.Module) -> nn.Module:
+    """A copy of a generator of this package's design that computes the same, in eval mode, in less time."""
+    return stride_last_convolution(fold_batch_norms(generator))
+
+
 def deployable(
     generator: nn.Module, spec: NetworkSpec, interface: Interface, *, half: bool = False
 ) -> DeployableGenerator:
-    """What is exported of a generator: batch norms folded where its design is known, without gradients.
+    """What is exported of a generator: batch norms folded and outputs strided where its design is known, without gradients.
 
     Args:
         generator: In eval mode on the CPU; left as it is.
@@ -73,6 +79,6 @@ def deployable(
         interface: The form of the images.
         half: Compute in float16; images keep their type.
     """
-    core = copy.deepcopy(generator) if isinstance(spec, FactorySpec) else fold_batch_norms(generator)
+    core = copy.deepcopy(generator) if isinstance(spec, FactorySpec) else faster(generator)
     core.eval().requires_grad_(False)
     return DeployableGenerator(core.half() if half else core, interface).eval()

@@ -9,6 +9,9 @@ from mggc.deploy.extras import require
 from mggc.deploy.interface import INPUT_NAME, Interface
 from mggc.shapes import ByteImages
 
+SHUFFLES = ("DepthToSpace", "Reshape", "Transpose")
+"""What a pixel shuffle becomes in a graph."""
+
 
 def quantize_onnx(source: Path, target: Path, interface: Interface, batches: Iterable[ByteImages]) -> None:
     """Write a copy whose convolutions compute in int8, with ranges of activations seen on training images.
@@ -66,12 +69,16 @@ def quantize_onnx(source: Path, target: Path, interface: Interface, batches: Ite
 
 
 def _outermost(nodes: Iterable[Any]) -> list[str]:
-    """The convolution that reads pictures, and the one whose output the final tanh takes."""
+    """The convolution that reads pictures, and the one that feeds the final tanh, directly or by way of a pixel shuffle."""
     nodes = list(nodes)
-    squashed = {name for node in nodes if node.op_type == "Tanh" for name in node.input}
+    makers = {name: node for node in nodes for name in node.output}
     convolutions = [node for node in nodes if node.op_type == "Conv"]
-    return [
-        node.name
-        for number, node in enumerate(convolutions)
-        if number == 0 or not squashed.isdisjoint(node.output)
-    ]
+    found = {convolutions[0].name} if convolutions else set()
+    for node in nodes:
+        if node.op_type == "Tanh":
+            maker = makers.get(node.input[0])
+            while maker is not None and maker.op_type in SHUFFLES:
+                maker = makers.get(maker.input[0])
+            if maker is not None and maker.op_type == "Conv":
+                found.add(maker.name)
+    return sorted(found)
