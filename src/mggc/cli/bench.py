@@ -10,6 +10,19 @@ from mggc.config import Backend, PositiveInt
 from mggc.errors import MggcError
 
 Item = TypeVar("Item")
+UniformOption = Annotated[
+    str | None,
+    Parameter(help="Budgets (20%,10%): the first network is measured at uniform width for each, too."),
+]
+BackendsOption = Annotated[
+    str | None,
+    Parameter(
+        help="eager, compiled, onnxruntime, openvino, with commas; absent: all installed but compiled."
+    ),
+]
+ThreadsOption = Annotated[
+    str | None, Parameter(help="Threads of one pass (1,2,4); absent: as many as PyTorch takes.")
+]
 
 
 def bench_command(
@@ -24,19 +37,9 @@ def bench_command(
         PositiveInt | None, Parameter(help="Side of the square images, in pixels; absent: the run's, or 256.")
     ] = None,
     ngf: Annotated[PositiveInt, Parameter(help="Channels of a named network's first layer.")] = 64,
-    uniform: Annotated[
-        str | None,
-        Parameter(help="Budgets (20%,10%): the first network is measured at uniform width for each, too."),
-    ] = None,
-    backends: Annotated[
-        str | None,
-        Parameter(
-            help="eager, compiled, onnxruntime, openvino, with commas; absent: all installed but compiled."
-        ),
-    ] = None,
-    threads: Annotated[
-        str | None, Parameter(help="Threads of one pass (1,2,4); absent: as many as PyTorch takes.")
-    ] = None,
+    uniform: UniformOption = None,
+    backends: BackendsOption = None,
+    threads: ThreadsOption = None,
     batch_sizes: Annotated[str, Parameter(help="Images at once (1,4).")] = "1",
     rounds: Annotated[
         PositiveInt, Parameter(help="Timed passes of each network and backend, in turns.")

@@ -18,46 +18,51 @@ USED_BY: dict[str, tuple[str, ...]] = {
 }
 """Which layouts an option means something for."""
 
+ToOption = Annotated[
+    Layout,
+    Parameter(
+        help="onnx, torch-export, safetensors and hub take the compressed generator; "
+        "pytorch-CycleGAN-and-pix2pix takes the uncompressed networks home."
+    ),
+]
+InputOption = Annotated[
+    Literal["uint8", "float"] | None,
+    Parameter(
+        name="--input",
+        help="Images of an ONNX file or program: uint8 [batch, height, width, channels], 0 to 255 (the default), or "
+        "float [batch, channels, height, width] in [-1, 1].",
+    ),
+]
+PrecisionOption = Annotated[
+    Literal["fp32", "fp16", "int8"] | None,
+    Parameter(help="Of an ONNX file; fp16 and int8 are measured beside fp32 (the default) and the original."),
+]
+ToleranceOption = Annotated[
+    float | None,
+    Parameter(
+        help="Grey levels by which the result may differ from PyTorch: at most in fp32, on average in fp16 and int8. "
+        "Absent: 1 (uint8) or 0.013 (float) in fp32, 0.5 in fp16, 8 in int8."
+    ),
+]
+ImagesOption = Annotated[
+    Path | None, Parameter(help="Folder of images to compare and calibrate with; absent: the run's own.")
+]
+PushOption = Annotated[
+    str | None, Parameter(help="With --to hub: push to this Hugging Face repository, user/model.")
+]
+
 
 def export_command(
     source: Annotated[Path, Parameter(help="A run, a network's folder or a weights file.")],
     /,
     out: Annotated[Path | None, Parameter(help="Folder to write to; absent: a folder of the run's.")] = None,
     *,
-    to: Annotated[
-        Layout,
-        Parameter(
-            help="onnx, torch-export, safetensors and hub take the compressed generator; "
-            "pytorch-CycleGAN-and-pix2pix takes the uncompressed networks home."
-        ),
-    ] = "pytorch-CycleGAN-and-pix2pix",
-    input_: Annotated[
-        Literal["uint8", "float"] | None,
-        Parameter(
-            name="--input",
-            help="Images of an ONNX file or program: uint8 [batch, height, width, channels], 0 to 255 (the default), or "
-            "float [batch, channels, height, width] in [-1, 1].",
-        ),
-    ] = None,
-    precision: Annotated[
-        Literal["fp32", "fp16", "int8"] | None,
-        Parameter(
-            help="Of an ONNX file; fp16 and int8 are measured beside fp32 (the default) and the original."
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        Parameter(
-            help="Grey levels by which the result may differ from PyTorch: at most in fp32, on average in fp16 and int8. "
-            "Absent: 1 (uint8) or 0.013 (float) in fp32, 0.5 in fp16, 8 in int8."
-        ),
-    ] = None,
-    images: Annotated[
-        Path | None, Parameter(help="Folder of images to compare and calibrate with; absent: the run's own.")
-    ] = None,
-    push: Annotated[
-        str | None, Parameter(help="With --to hub: push to this Hugging Face repository, user/model.")
-    ] = None,
+    to: ToOption = "pytorch-CycleGAN-and-pix2pix",
+    input_: InputOption = None,
+    precision: PrecisionOption = None,
+    tolerance: ToleranceOption = None,
+    images: ImagesOption = None,
+    push: PushOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:

@@ -31,5 +31,5 @@ def lock_folder(folder: Path) -> int:
             f"Another process works in {folder}. Wait for it or end it, or choose another run."
         ) from error
     except OSError:
-        pass  # a file system without locks
+        return descriptor  # a file system without locks
     return descriptor
