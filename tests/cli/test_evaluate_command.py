@@ -11,12 +11,13 @@ Capture = pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("metric", "shown"),
     [
-        ("macs", "MACs, exact convention"),
-        ("mean_iou", "mean IoU, ink and background ↑"),
-        ("mean_iou[drn-d-105]", "mean IoU ↑ [drn-d-105]"),
-        ("kid[inception]", "KID ↓ [inception]"),
-        ("fid_infinity[inception]", "FID∞ ↓ [inception]"),
-        ("neighborhood_preservation@5[swav-r18]", "neighbours kept ↑, k = 5 [swav-r18]"),
+        ("macs", "multiply-adds, exact ↓"),
+        ("latency", "latency, one image, ms ↓"),
+        ("mean_iou", "mean IoU ↑"),
+        ("mean_iou[drn-d-105]", "mean IoU [drn-d-105] ↑"),
+        ("kid[inception]", "KID [inception] ↓"),
+        ("fid_infinity[inception]", "FID∞ [inception] ↓"),
+        ("neighborhood_preservation@5[swav-r18]", "neighbourhoods preserved, k = 5 [swav-r18] ↑"),
         ("something_new[mine]", "something new [mine]"),
     ],
 )
@@ -33,7 +34,7 @@ def test_settings_of_the_evaluation_are_flags(
     assert {"frechet[swav-r18-w4]", "frechet_infinity[swav-r18-w4]"} < found.keys()
     shown = mggc(capsys, "evaluate", run)
     assert "Original and compressed, train split" in shown.out
-    for row in ("kernel distance ↓ [swav-r18-w4]", "precision ↑ [swav-r18-w4]", "peak memory of activations"):
+    for row in ("kernel distance [swav-r18-w4] ↓", "precision [swav-r18-w4] ↑", "peak memory, bytes ↓"):
         assert row in shown.out
 
 

@@ -2,11 +2,11 @@ from pathlib import PurePath
 
 import pytest
 
+from mggc.metrics.names import metric_label
 from mggc.metrics.results import Measurement
 from mggc.report.headline import headline
 from mggc.report.labels import (
     headings_of,
-    metric_label,
     number,
     percent,
     quantity,

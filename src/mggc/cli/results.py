@@ -3,50 +3,23 @@
 from rich.table import Table
 
 from mggc.cli.console import quantity, table_of
+from mggc.metrics.names import arrow, metric_label
 from mggc.runs.rundir import RunDir
 from mggc.stages.compress import CompressResult
 
-LABELS = {
-    "macs": "MACs, exact convention",
-    "macs_paper": "MACs, paper's convention",
-    "parameters": "parameters",
-    "file_size": "file size, bytes",
-    "latency": "CPU latency, ms (PyTorch, one image)",
-    "peak_memory": "peak memory of activations, bytes",
-    "mean_absolute_error": "mean absolute error ↓",
-    "ssim": "SSIM ↑",
-    "psnr": "PSNR, dB ↑",
-    "mean_iou": "mean IoU, ink and background ↑",
-    "ink_iou": "IoU of ink ↑",
-}
+FIRST = (
+    "macs", "macs_paper", "parameters", "file_size", "latency", "peak_memory",
+    "mean_absolute_error", "ssim", "psnr", "mean_iou", "ink_iou",
+)  # fmt: skip
 """Rows of the table, costs first; figures that are not here follow in the order of the file."""
-NAMES = {
-    "frechet": "Fréchet distance ↓",
-    "frechet_infinity": "Fréchet distance of infinitely many ↓",
-    "kernel": "kernel distance ↓",
-    "fid": "FID ↓",
-    "fid_infinity": "FID∞ ↓",
-    "kid": "KID ↓",
-    "lpips": "LPIPS ↓",
-    "density": "density ↑",
-    "coverage": "coverage ↑",
-    "precision": "precision ↑",
-    "recall": "recall ↑",
-    "neighborhood_preservation": "neighbours kept ↑",
-    "local_distance_correlation": "rank correlation of neighbours' distances ↑",
-    "mean_iou": "mean IoU ↑",
-    "pixel_accuracy": "pixel accuracy ↑",
-    "ceiling_mean_iou": "mean IoU of real images (ceiling)",
-    "ceiling_pixel_accuracy": "pixel accuracy of real images (ceiling)",
-}
-"""Figures that name in brackets what judged, and after an @ how many neighbours."""
+UNITS = {"file_size": "bytes", "latency": "ms", "peak_memory": "bytes", "psnr": "dB"}
 
 
 def results_table(result: CompressResult, *, heading: str = "Original and compressed") -> Table:
     """Cost first, then quality; the ratio where both networks have the figure."""
     original, compressed = result.metrics["original"], result.metrics["compressed"]
-    names = [name for name in LABELS if name in compressed]
-    names += [name for name in compressed if name not in LABELS]
+    names = [name for name in FIRST if name in compressed]
+    names += [name for name in compressed if name not in FIRST]
     rows = [
         [
             label(name),
@@ -61,13 +34,10 @@ def results_table(result: CompressResult, *, heading: str = "Original and compre
 
 
 def label(metric: str) -> str:
-    """A metric's name for people, with an arrow towards better: ``KID ↓ [inception]``."""
-    base, _, judge = metric.partition("[")
-    name, _, neighbors = base.partition("@")
-    if metric in LABELS:
-        return LABELS[metric]
-    shown = NAMES.get(name, name.replace("_", " ")) + (f", k = {neighbors}" if neighbors else "")
-    return f"{shown} [{judge}" if judge else shown
+    """A metric's name for people, with its unit and an arrow towards better: ``latency, one image, ms ↓``."""
+    unit = UNITS.get(metric)
+    name = metric_label(metric) + (f", {unit}" if unit else "")
+    return f"{name} {arrow(metric)}".strip()
 
 
 def ratio(original: float | int | None, compressed: float | int | None) -> str:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mggc.errors import MggcError
+from mggc.metrics.names import better
 from mggc.report.labels import headings_of, number, percent, quantity
 from mggc.runs.atomic import read_json
-from mggc.stages.comparison.metrics import better, main_metrics
+from mggc.stages.comparison.metrics import main_metrics
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 KINDS = {"compare": "Comparison", "ablate": "Ablation"}

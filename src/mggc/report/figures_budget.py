@@ -5,10 +5,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from mggc.metrics.names import arrow, metric_label
 from mggc.report.comparison import Comparison, Figure
 from mggc.report.figures import MUTED, ORIGINAL, SERIES, STYLE, new_axes, to_svg
 from mggc.report.figures_game import LegendEntry, Panel
-from mggc.report.labels import arrow, metric_label, number
+from mggc.report.labels import number
 
 MOST_PANELS = 6
 MARKERS = {"o": "●", "s": "■", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "*": "★"}

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from mggc.metrics.names import base_name, better, metric_label
 from mggc.metrics.results import Measurement
-from mggc.report.labels import metric_label, number, quantity, times
+from mggc.report.labels import number, quantity, times
 from mggc.report.tables import Figures, half_interval
-from mggc.stages.comparison.metrics import base_name, better
 
 CLOSENESS = (
     "ssim",

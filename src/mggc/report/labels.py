@@ -4,46 +4,10 @@ import math
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from mggc.stages.comparison.metrics import base_name, better
+from mggc.metrics.names import heading
 
-LABELS = {
-    "macs": "multiply-adds, exact",
-    "macs_paper": "multiply-adds, paper's convention",
-    "parameters": "parameters",
-    "file_size": "file size",
-    "latency": "latency, one image",
-    "peak_memory": "peak memory",
-    "mean_absolute_error": "mean absolute error",
-    "l1": "mean absolute error",
-    "ssim": "SSIM",
-    "psnr": "PSNR",
-    "lpips": "LPIPS",
-    "fid": "FID",
-    "fid_infinity": "FID∞",
-    "kid": "KID",
-    "mean_iou": "mean IoU",
-    "ink_iou": "IoU of ink",
-    "neighborhood_preservation": "neighbourhoods preserved",
-    "frechet": "Fréchet distance",
-    "frechet_infinity": "Fréchet distance of infinitely many images",
-    "local_distance_correlation": "rank correlation of neighbours' distances",
-    "ceiling_mean_iou": "mean IoU of real images (ceiling)",
-    "ceiling_pixel_accuracy": "pixel accuracy of real images (ceiling)",
-    "kernel": "kernel distance",
-    "density": "density",
-    "coverage": "coverage",
-    "precision": "precision",
-    "recall": "recall",
-}
 COSTS = ("macs", "macs_paper", "parameters", "file_size", "latency", "peak_memory")
 """Figures of a network that do not depend on what its images look like."""
-
-
-def metric_label(metric: str) -> str:
-    """A metric's name for people; what stands in brackets or behind ``@`` stays."""
-    base = base_name(metric)
-    rest = metric[len(base) :].replace("@", ", k = ", 1).replace("[", " [", 1)
-    return LABELS.get(base, base.replace("_", " ")) + rest
 
 
 def headings_of(metrics: Sequence[str]) -> tuple[list[str], str]:
@@ -51,12 +15,7 @@ def headings_of(metrics: Sequence[str]) -> tuple[list[str], str]:
     features = {metric.split("[", 1)[1].rstrip("]") for metric in metrics if "[" in metric}
     shared = features.pop() if len(features) == 1 else ""
     short = [metric.replace(f"[{shared}]", "") if shared else metric for metric in metrics]
-    return [f"{metric_label(name)} {arrow(name)}".strip() for name in short], shared
-
-
-def arrow(metric: str) -> str:
-    """An arrow towards better."""
-    return {1: "↑", -1: "↓", 0: ""}[better(metric)]
+    return [heading(name) for name in short], shared
 
 
 def number(value: float | int | None, *, digits: int = 3) -> str:

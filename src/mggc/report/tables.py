@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any, NamedTuple
 
+from mggc.metrics.names import base_name, better, metric_label
 from mggc.metrics.results import Measurement
-from mggc.report.labels import COSTS, metric_label, number, percent, quantity, times
+from mggc.report.labels import COSTS, number, percent, quantity, times
 from mggc.report.protocols import factor_out
-from mggc.stages.comparison.metrics import base_name, better
 
 Figures = Mapping[str, Measurement]
 NBSP = "\N{NO-BREAK SPACE}"

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mggc.metrics.names import HIGHER_IS_BETTER, LOWER_IS_BETTER, better
 from mggc.metrics.results import Measurement
 from mggc.stages.comparison.cells import CellResult
 from mggc.stages.comparison.figures import quality_against_macs
 from mggc.stages.comparison.grid import Cell, Grid, Row
-from mggc.stages.comparison.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, MAIN, better, main_metrics
+from mggc.stages.comparison.metrics import MAIN, main_metrics
 from mggc.stages.comparison.summary import results_object, statistic, summarize
 from mggc.stages.comparison.tables import csv_text, markdown
 
@@ -98,7 +99,7 @@ def test_the_table_marks_the_best_in_the_metric_s_own_direction() -> None:
     lines = {
         line.split(" | ")[0].strip("| "): line for line in text.partition("## Budget 0.1")[0].splitlines()
     }
-    assert "frechet ↓ | ssim ↑" in text
+    assert "Fréchet distance ↓ | SSIM ↑" in text
     assert "latency" not in text
     assert lines["original"] == "| original | 100 % | – | 0.9 |"
     assert lines["one"] == "| one | 19.5 % | **2.5 ± 0.71** | 0.55 ± 0.071 |"
@@ -141,7 +142,7 @@ def test_a_metric_has_one_direction_whatever_its_features_are() -> None:
 def test_the_figure_has_a_panel_for_each_metric_and_a_line_for_each_row() -> None:
     figure = quality_against_macs(GRID, RESULTS)
     visible = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title() for axes in visible] == ["frechet ↓", "ssim ↑"]
+    assert [axes.get_title() for axes in visible] == ["Fréchet distance ↓", "SSIM ↑"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
     line = visible[1].containers[0].lines[0]
     assert line.get_xdata() == pytest.approx([9.9, 19.5])

@@ -9,11 +9,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mggc.metrics.names import heading
 from mggc.metrics.results import Measurement
 from mggc.runs.atomic import write_atomically
 from mggc.stages.comparison.cells import CellResult
 from mggc.stages.comparison.grid import Grid
-from mggc.stages.comparison.metrics import heading, main_metrics
+from mggc.stages.comparison.metrics import main_metrics
 from mggc.stages.comparison.summary import Group, original_figures, summarize
 
 PANELS_IN_A_ROW = 3

@@ -4,10 +4,11 @@ import csv
 import io
 from collections.abc import Sequence
 
+from mggc.metrics.names import better, heading
 from mggc.metrics.results import Measurement
 from mggc.stages.comparison.cells import CellResult
 from mggc.stages.comparison.grid import Grid
-from mggc.stages.comparison.metrics import better, heading, main_metrics
+from mggc.stages.comparison.metrics import main_metrics
 from mggc.stages.comparison.summary import Group, Statistic, original_figures, summarize
 
 NOTHING = "–"
