@@ -5,12 +5,16 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mggc.deploy.parity import expected_levels
 from mggc.networks.files import load_network
@@ -24,7 +28,7 @@ from mggc.web.site import Site, make_site
 from mggc.web.static import write_static
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +40,18 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a test picture that moves, in the place of a camera
+    "--use-fake-ui-for-media-stream",
 ]
+SOFTWARE_GPU = [
+    *(flag for flag in FLAGS if flag != "--disable-gpu"),
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+    "--ignore-gpu-blocklist",
+]
+"""Chromium's own GPU in software: slow, but it takes the same way through the page and the runtime."""
 WIDTHS = (1400, 390)
 SIZE = 32
 READ = """canvas => {
@@ -69,15 +84,21 @@ def serve(site: Site) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["BrowserContext"]:
+    with chromium(tmp_path_factory.mktemp("profile"), FLAGS) as context:
+        yield context
+
+
+@contextmanager
+def chromium(profile: Path, flags: list[str]) -> Iterator["BrowserContext"]:
     # Imported here: who leaves these tests out needs neither package nor browser.
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    program = shutil.which("chromium")
+    if program is None:
         pytest.fail("Tests marked browser need Chromium: no chromium on PATH.")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=chromium, headless=True, args=FLAGS
+            profile, executable_path=program, headless=True, args=flags
         )
         yield context
         context.close()
@@ -195,8 +216,6 @@ def test_it_is_drawn_and_compared_by_keyboard(page: "Page") -> None:
 def test_a_dropped_picture_is_translated_and_anything_else_is_named(
     page: "Page", prepared: WebRun, tmp_path: Path
 ) -> None:
-    from PIL import Image
-
     Image.new("RGB", (80, 50), (200, 30, 30)).save(tmp_path / "red.png")
     page.locator("#file").set_input_files(tmp_path / "red.png")
     page.wait_for_timeout(200)
@@ -209,6 +228,20 @@ def test_a_dropped_picture_is_translated_and_anything_else_is_named(
     (tmp_path / "broken.png").write_text("no picture")
     page.locator("#file").set_input_files(tmp_path / "broken.png")
     page.get_by_text("cannot be read").wait_for()
+
+
+def test_both_results_follow_the_camera_until_it_is_stopped(page: "Page", prepared: WebRun) -> None:
+    still, before = read(page, "#drawing"), results(page)
+    page.get_by_role("button", name="Camera").click()
+    stop = page.get_by_role("button", name="Stop camera", pressed=True)
+    stop.wait_for()
+    page.wait_for_timeout(500)
+    stop.click()
+    wait_for_results(page)
+    assert not torch.equal(read(page, "#drawing"), still)
+    for old, new in zip(before, results(page), strict=True):
+        assert not torch.equal(old, new)
+    assert_equals_pytorch(page, prepared)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -232,6 +265,23 @@ def test_a_model_that_does_not_load_says_so_and_the_other_runs(browser: "Browser
     page.close()
 
 
+def test_a_model_that_may_be_too_large_waits_and_the_other_runs(browser: "BrowserContext", url: str) -> None:
+    page = browser.new_page()
+
+    def enlarge(route: "Route") -> None:
+        site = route.fetch().json()
+        site["tasks"][0]["models"][0]["bytes"] = 600_000_000
+        route.fulfill(json=site)
+
+    page.route("**/models.json", enlarge)
+    page.goto(url)
+    page.locator('.result[data-model="1"][data-shown]').wait_for(timeout=60_000)
+    page.get_by_text("600 MB may be too large for this device.").wait_for()
+    page.get_by_role("button", name="Load it anyway").click()
+    page.get_by_text("Not shown: ").wait_for()  # it is not as long as it was said to be
+    page.close()
+
+
 def test_a_static_host_without_headers_gets_threads_by_the_pages_own_means(
     browser: "BrowserContext", prepared: WebRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,9 +289,6 @@ def test_a_static_host_without_headers_gets_threads_by_the_pages_own_means(
         make_site([prepared], runtime_files.find_runtime(), examples=1, static=True), tmp_path / "out"
     )
     assert json.loads((tmp_path / "out" / "models.json").read_text())["static"]
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "out"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -58,7 +58,7 @@ export class Results {
   }
 
   progress({ model, share, preparing }) {
-    const shown = model === undefined ? this.cards : [this.cards[model]];
+    const shown = model === undefined ? this.cards.filter((card) => !card.waits) : [this.cards[model]];
     for (const card of shown) {
       card.bar.value = share;
       const text = model === undefined ? 'Loading the runtime' : preparing ? 'Preparing' : `Loading ${megabytes(this.task.models[model].bytes)}`;
@@ -67,8 +67,10 @@ export class Results {
   }
 
   hold(index, text) {
+    this.cards[index].waits = true;
     const button = element('button', { type: 'button', textContent: 'Load it anyway' });
     button.addEventListener('click', () => {
+      this.cards[index].waits = false;
       this.cards[index].veil.replaceChildren(element('p', { textContent: 'Loading' }), this.cards[index].bar);
       this.onLoadAnyway(index);
     });
