@@ -94,7 +94,6 @@ class PageHandler(BaseHTTPRequestHandler):
 
     server: PageServer
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "mggc", ""
     timeout = IDLE_SECONDS
     error_message_format = "%(code)d %(message)s\n"
     error_content_type = "text/plain; charset=utf-8"
@@ -159,6 +158,10 @@ class PageHandler(BaseHTTPRequestHandler):
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
+
+    def version_string(self) -> str:
+        """The name without the versions of anything, which are nobody's business."""
+        return "mggc"
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the page says what goes wrong."""

@@ -126,6 +126,6 @@ export class Results {
     byId('tiles').replaceChildren(
       tile(one.macs / other.macs, 'fewer multiply-adds', `${operations(one.macs).join(' ')} → ${operations(other.macs).join(' ')} MACs`),
       tile(one.bytes / other.bytes, 'smaller', `${megabytes(one.bytes)} → ${megabytes(other.bytes)}`),
-      tile(before && after && before / after, 'faster on this machine', before && after ? `${digits(before)} → ${digits(after)} ms` : 'as soon as both have run'));
+      tile(before && after && Math.max(before / after, after / before), after > before ? 'slower on this machine' : 'faster on this machine', before && after ? `${digits(before)} → ${digits(after)} ms` : 'as soon as both have run'));
   }
 }
