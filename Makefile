@@ -7,7 +7,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Compiled at once, or the first --help of every command would compile what it imports.
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints/ci.txt
 
-.PHONY: test demo lint types layers unit docs install dev clean
+.PHONY: test demo lint types layers unit runtime wheel docs install dev clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.uv:
@@ -46,8 +46,16 @@ SPACE := $() $()
 LEFT_OUT := $(strip $(if $(MGGC_REAL_IMAGES),,real_images) $(if $(filter 1,$(MGGC_BROWSER)),,browser))
 
 # One thread for each of two workers: two torch processes with two threads each stall each other on two cores.
-unit: dev
+unit: dev $(if $(filter 1,$(MGGC_BROWSER)),runtime)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(if $(LEFT_OUT),-m 'not ($(subst $(SPACE), or ,$(LEFT_OUT)))') $(PYTEST_ARGS)
+
+# ONNX Runtime for browsers, 33 MB of the npm registry's, checked against pinned digests: what mggc web serves. Not in git.
+runtime: install
+	$(BIN)/python -c 'from mggc.web.runtime_files import VENDORED, fetch_runtime; fetch_runtime(VENDORED)'
+
+# With the runtime inside, so that mggc web needs no network where the wheel is installed.
+wheel: runtime
+	$(BIN)/uv build --wheel --quiet --python $(BIN)/python
 
 # The command line's reference, from the commands themselves; a test compares.
 docs: install

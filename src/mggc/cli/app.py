@@ -30,6 +30,7 @@ SUMMARIES = {
     "translate": "Translate a folder of images with a generator.",
     "export": "Write a run's networks for other software: ONNX, torch.export, safetensors, Hugging Face, …",
     "bench": "Measure networks side by side on this machine: latency, cold start, memory.",
+    "web": "Open a page where people try original and compressed generator in their browser.",
     "inspect": "Show a network's layers, channel groups, parameters and MACs.",
 }
 
