@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -53,6 +54,8 @@ SOFTWARE_GPU = [
 ]
 """Chromium's own GPU in software: slow, but it takes the same way through the page and the runtime."""
 WIDTHS = (1400, 390)
+PATIENCE = 60.0
+"""Seconds in which a page has loaded its networks and computed, on a busy machine too."""
 SIZE = 32
 READ = """canvas => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -129,11 +132,16 @@ def open_page(browser: "BrowserContext", url: str) -> tuple["Page", list[str]]:
 
 
 def wait_for_results(page: "Page") -> None:
-    """Until both networks have computed what the source canvas shows now."""
+    """Until both networks have computed what the source canvas shows now; it may change once more meanwhile."""
+    deadline = time.monotonic() + PATIENCE
     page.wait_for_timeout(100)
-    shown = page.locator("#drawing").get_attribute("data-id")
-    for number in (0, 1):
-        page.locator(f'.result[data-model="{number}"][data-shown="{shown}"]').wait_for(timeout=60_000)
+    while True:
+        wanted = page.locator("#drawing").get_attribute("data-id")
+        found = [page.locator(f'.result[data-model="{number}"][data-shown="{wanted}"]') for number in (0, 1)]
+        if wanted is not None and all(result.count() == 1 and result.is_visible() for result in found):
+            return
+        assert time.monotonic() < deadline, "The networks have not shown what the canvas holds."
+        page.wait_for_timeout(50)
 
 
 def read(page: "Page", selector: str) -> ByteImages:

@@ -2,7 +2,7 @@
 
 LOWER_IS_BETTER = frozenset(
     {
-        "mean_absolute_error", "l1", "lpips", "frechet", "frechet_infinity", "fid", "fid_infinity", "kernel", "kid",
+        "mean_absolute_error", "lpips", "frechet", "frechet_infinity", "fid", "fid_infinity", "kernel", "kid",
         "macs", "macs_paper", "parameters", "file_size", "latency", "peak_memory",
     }
 )  # fmt: skip
@@ -20,7 +20,6 @@ LABELS = {
     "latency": "latency, one image",
     "peak_memory": "peak memory",
     "mean_absolute_error": "mean absolute error",
-    "l1": "mean absolute error",
     "ssim": "SSIM",
     "psnr": "PSNR",
     "lpips": "LPIPS",
