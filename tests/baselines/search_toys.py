@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asserts import assert_same
+from choice_toys import Difference as Difference
 from mggc.baselines.chooser import Chooser, Material
 from mggc.config import PruneConfig
 from mggc.networks.build import build
@@ -41,21 +42,6 @@ class Blind(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         parts = [torch.relu(self.used(images)), 0 * torch.relu(self.useless(images))]
         return self.out(torch.cat(parts[::-1] if self.useless_first else parts, dim=1))  # type: ignore[no-any-return]
-
-
-class Difference(nn.Module):
-    """Sees source and image and says 1 - 30 · |source - image|."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.compare, self.judge = nn.Conv2d(2, 2, 1, bias=False), nn.Conv2d(2, 1, 1)
-        with torch.no_grad():
-            self.compare.weight.copy_(torch.tensor([[1.0, -1.0], [-1.0, 1.0]])[:, :, None, None])
-            self.judge.weight.fill_(-30.0)
-            self.judge.bias.fill_(1.0)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.judge(torch.relu(self.compare(images)))  # type: ignore[no-any-return]
 
 
 def material(

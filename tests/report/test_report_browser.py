@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from report_toys import toy_comparison, toy_sweep, write_results
 
+from chromium_flags import FLAGS, WIDTHS
 from mggc.report.render import write_report
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 pytestmark = pytest.mark.browser
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WIDTHS = (1400, 390)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
+import chromium_flags
+from chromium_flags import WIDTHS
 from mggc.deploy.parity import expected_levels
 from mggc.networks.files import load_network
 from mggc.shapes import ByteImages
@@ -34,13 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *chromium_flags.FLAGS,
     "--use-fake-device-for-media-stream",  # a test picture that moves, in the place of a camera
     "--use-fake-ui-for-media-stream",
 ]
@@ -53,7 +49,6 @@ SOFTWARE_GPU = [
     "--ignore-gpu-blocklist",
 ]
 """Chromium's own GPU in software: slow, but it takes the same way through the page and the runtime."""
-WIDTHS = (1400, 390)
 PATIENCE = 60.0
 """Seconds in which a page has loaded its networks and computed, on a busy machine too."""
 SIZE = 32

@@ -9,6 +9,30 @@ from cyclopts.types import NonNegativeInt, UInt16
 from mggc.cli.options import JsonOption
 from mggc.errors import MggcError
 
+HostOption = Annotated[
+    str,
+    Parameter(
+        help="Address to listen at. Others than this machine reach 0.0.0.0, where browsers grant neither threads, "
+        "WebGPU nor camera: publish with --static instead."
+    ),
+]
+StaticOption = Annotated[
+    Path | None,
+    Parameter(help="Write the page into this folder, for any static host, and serve nothing."),
+]
+ExamplesOption = Annotated[
+    NonNegativeInt,
+    Parameter(help="Test images of each run's data that are part of the page, to begin with; 0: none."),
+]
+FetchOption = Annotated[
+    bool,
+    Parameter(
+        name="--fetch-runtime",
+        negative="",
+        help="Get ONNX Runtime for browsers (33 MB) from the npm registry first, where it is not at hand.",
+    ),
+]
+
 
 def web_command(
     runs: Annotated[
@@ -18,29 +42,10 @@ def web_command(
     /,
     *,
     port: Annotated[UInt16, Parameter(help="Where the page is served; 0: any free port.")] = 8000,
-    host: Annotated[
-        str,
-        Parameter(
-            help="Address to listen at. Others than this machine reach 0.0.0.0, where browsers grant neither threads, "
-            "WebGPU nor camera: publish with --static instead."
-        ),
-    ] = "127.0.0.1",
-    static: Annotated[
-        Path | None,
-        Parameter(help="Write the page into this folder, for any static host, and serve nothing."),
-    ] = None,
-    examples: Annotated[
-        NonNegativeInt,
-        Parameter(help="Test images of each run's data that are part of the page, to begin with; 0: none."),
-    ] = 6,
-    fetch_runtime: Annotated[
-        bool,
-        Parameter(
-            name="--fetch-runtime",
-            negative="",
-            help="Get ONNX Runtime for browsers (33 MB) from the npm registry first, where it is not at hand.",
-        ),
-    ] = False,
+    host: HostOption = "127.0.0.1",
+    static: StaticOption = None,
+    examples: ExamplesOption = 6,
+    fetch_runtime: FetchOption = False,
     force: Annotated[
         bool, Parameter(name="--force", negative="", help="Replace an earlier page of --static.")
     ] = False,
